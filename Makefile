@@ -1,0 +1,83 @@
+# lsocket: sockets for Lua that never block. "make help" lists the targets.
+
+# ---- what can be given ----
+# LUA: an interpreter (lua5.1 lua5.2 lua5.3 lua5.4 lua5.5 luajit, or a path); without it the first one found.
+# LUA_INCDIR LUA_VERSION: its headers and version, where tools/lua-headers cannot find them.
+# CC CFLAGS LIBFLAG LS_CFLAGS DEBUG=1: the compiler and its flags; LS_CFLAGS switches features, see src/config.h.
+# BUILD: where the objects and the module go.  PREFIX DESTDIR INST_LIBDIR INST_LUADIR: where install puts things.
+
+LUAS := lua5.1 lua5.2 lua5.3 lua5.4 lua5.5 luajit
+LUA ?= $(firstword $(foreach lua,lua5.4 lua5.5 lua5.3 lua5.2 lua5.1 luajit lua,$(shell command -v $(lua))))
+NAME := $(notdir $(LUA))
+BUILD ?= build/$(NAME)
+
+PREFIX ?= /usr/local
+INST_LIBDIR ?= $(PREFIX)/lib/lua/$(LUA_VERSION)
+INST_LUADIR ?= $(PREFIX)/share/lua/$(LUA_VERSION)
+
+ifdef DEBUG
+CFLAGS ?= -O0 -g
+else
+CFLAGS ?= -O2
+endif
+ifeq ($(shell uname -s),Darwin)
+LIBFLAG ?= -bundle -undefined dynamic_lookup
+else
+LIBFLAG ?= -shared
+endif
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
+            -Wconversion
+override CFLAGS += -std=c99 -fPIC -fvisibility=hidden $(WARNINGS)
+
+SOURCES := $(wildcard src/*.c src/net/*.c)
+HEADERS := $(wildcard src/*.h src/net/*.h)
+OBJECTS := $(SOURCES:src/%.c=$(BUILD)/%.o)
+MODULE := $(BUILD)/lsocket.so
+LUA_FILES := $(wildcard lib/lsocket/*.lua)
+
+# The headers are looked for only where something is compiled or installed, and once.
+ifndef LUA_INCDIR
+FOUND = $(eval FOUND := $(shell CC="$(CC)" tools/lua-headers "$(or $(LUA),lua)"))$(FOUND)
+LUA_INCDIR = $(or $(firstword $(FOUND)),$(error no Lua to build for; make demo and make test install one))
+endif
+LUA_VERSION ?= $(or $(word 2,$(FOUND)),$(error give LUA_VERSION= beside LUA_INCDIR=))
+
+.PHONY: all
+all: $(MODULE)
+
+# ---- building ----
+
+$(MODULE): $(OBJECTS)
+	$(CC) $(CFLAGS) $(LIBFLAG) $(LDFLAGS) -o $@ $(OBJECTS)
+
+$(BUILD)/%.o: src/%.c $(HEADERS) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LS_CFLAGS) -I$(LUA_INCDIR) -c -o $@ $<
+
+# Objects are made anew when the compiler, its flags or the headers' place are others.
+COMMAND = $(CC) $(CFLAGS) $(LS_CFLAGS) -I$(LUA_INCDIR) $(LIBFLAG) $(LDFLAGS)
+$(BUILD)/flags: always
+	@mkdir -p $(@D)
+	@echo '$(COMMAND)' | cmp -s - $@ || echo '$(COMMAND)' > $@
+.PHONY: always
+
+.PHONY: all-luas
+all-luas:
+	@for lua in $(LUAS); do \
+	    if command -v $$lua > /dev/null; then $(MAKE) --no-print-directory LUA=$$lua || exit 1; fi; \
+	done
+
+.PHONY: install
+install: $(MODULE)
+	mkdir -p $(DESTDIR)$(INST_LIBDIR) $(DESTDIR)$(INST_LUADIR)/lsocket
+	install -m 755 $(MODULE) $(DESTDIR)$(INST_LIBDIR)/lsocket.so
+	$(if $(LUA_FILES),install -m 644 $(LUA_FILES) $(DESTDIR)$(INST_LUADIR)/lsocket/)
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(DESTDIR)$(INST_LIBDIR)/lsocket.so $(LUA_FILES:lib/%=$(DESTDIR)$(INST_LUADIR)/%)
+	-rmdir $(DESTDIR)$(INST_LUADIR)/lsocket 2> /dev/null
+
+.PHONY: clean
+clean:
+	rm -rf build

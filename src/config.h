@@ -1,0 +1,123 @@
+/* What this platform has. The only file that names operating systems; every other file asks for an LS_HAVE_ name.
+   Include it first: it also asks the C library for its extensions. Each name can be given on the command line. */
+#ifndef LS_CONFIG_H
+#define LS_CONFIG_H
+
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE 1
+#elif defined(__APPLE__)
+#define _DARWIN_C_SOURCE 1
+#define __APPLE_USE_RFC_3542 1
+#elif defined(__NetBSD__) && !defined(_NETBSD_SOURCE)
+#define _NETBSD_SOURCE 1
+#endif
+
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+/* accept4(2): the flags of a new connection in one call. */
+#ifndef LS_HAVE_ACCEPT4
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || defined(__DragonFly__)
+#define LS_HAVE_ACCEPT4 1
+#else
+#define LS_HAVE_ACCEPT4 0
+#endif
+#endif
+
+/* SOCK_CLOEXEC and SOCK_NONBLOCK in the type of socket(2). */
+#ifndef LS_HAVE_SOCK_FLAGS
+#if defined(SOCK_CLOEXEC) && defined(SOCK_NONBLOCK)
+#define LS_HAVE_SOCK_FLAGS 1
+#else
+#define LS_HAVE_SOCK_FLAGS 0
+#endif
+#endif
+
+/* A write to a closed connection must not raise SIGPIPE: MSG_NOSIGNAL in the call, or SO_NOSIGPIPE on the socket.
+   Where neither is, the signal is held back for the length of the call. */
+#ifndef LS_HAVE_MSG_NOSIGNAL
+#ifdef MSG_NOSIGNAL
+#define LS_HAVE_MSG_NOSIGNAL 1
+#else
+#define LS_HAVE_MSG_NOSIGNAL 0
+#endif
+#endif
+
+#ifndef LS_HAVE_SO_NOSIGPIPE
+#ifdef SO_NOSIGPIPE
+#define LS_HAVE_SO_NOSIGPIPE 1
+#else
+#define LS_HAVE_SO_NOSIGPIPE 0
+#endif
+#endif
+
+/* recv(2) with MSG_TRUNC tells how long a datagram was that did not fit. */
+#ifndef LS_HAVE_TRUE_LENGTH
+#if defined(__linux__)
+#define LS_HAVE_TRUE_LENGTH 1
+#else
+#define LS_HAVE_TRUE_LENGTH 0
+#endif
+#endif
+
+/* unix(7) names without a file: a NUL byte, then the name. */
+#ifndef LS_HAVE_ABSTRACT_UNIX
+#if defined(__linux__)
+#define LS_HAVE_ABSTRACT_UNIX 1
+#else
+#define LS_HAVE_ABSTRACT_UNIX 0
+#endif
+#endif
+
+/* struct ip_mreqn: an IPv4 group joined on an interface given by index; else by the interface's address. */
+#ifndef LS_HAVE_IP_MREQN
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__APPLE__)
+#define LS_HAVE_IP_MREQN 1
+#else
+#define LS_HAVE_IP_MREQN 0
+#endif
+#endif
+
+/* strerror_r gives the text (GNU) or fills the buffer (POSIX). */
+#ifndef LS_HAVE_GNU_STRERROR_R
+#if defined(__GLIBC__)
+#define LS_HAVE_GNU_STRERROR_R 1
+#else
+#define LS_HAVE_GNU_STRERROR_R 0
+#endif
+#endif
+#if defined(__GLIBC__)
+#define LS_POSIX_STRERROR_R __xpg_strerror_r
+int __xpg_strerror_r(int err, char *text, size_t size);
+#else
+#define LS_POSIX_STRERROR_R strerror_r
+#endif
+
+/* A sockaddr that says how long it is. Calls do not need it; a netmask may be cut short by it. */
+#ifndef LS_HAVE_SA_LEN
+#if defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || defined(__DragonFly__)
+#define LS_HAVE_SA_LEN 1
+#else
+#define LS_HAVE_SA_LEN 0
+#endif
+#endif
+
+/* Where getifaddrs(3) puts hardware addresses: AF_PACKET records, or AF_LINK ones. */
+#ifndef LS_HAVE_AF_PACKET
+#if defined(__linux__)
+#define LS_HAVE_AF_PACKET 1
+#else
+#define LS_HAVE_AF_PACKET 0
+#endif
+#endif
+#ifndef LS_HAVE_AF_LINK
+#define LS_HAVE_AF_LINK LS_HAVE_SA_LEN
+#endif
+
+/* RFC 3493's names, which some systems spell in the older way. */
+#if !defined(IPV6_JOIN_GROUP) && defined(IPV6_ADD_MEMBERSHIP)
+#define IPV6_JOIN_GROUP IPV6_ADD_MEMBERSHIP
+#endif
+
+#endif

@@ -1,0 +1,11 @@
+/* What each file adds to the module table on top of the stack, while the library opens. */
+#ifndef LS_LSOCKET_H
+#define LS_LSOCKET_H
+
+#include "compat.h"
+
+void ls_select_open(lua_State *L);
+void ls_lookup_open(lua_State *L);
+void ls_iface_open(lua_State *L);
+
+#endif

@@ -1,0 +1,185 @@
+/* The system calls, once each, with what every platform needs around them. What the bytes mean is left to others. */
+#include "fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* ---- no SIGPIPE ---- */
+
+#if LS_HAVE_MSG_NOSIGNAL
+#define SEND_FLAGS MSG_NOSIGNAL
+#else
+#define SEND_FLAGS 0
+#endif
+
+#if LS_HAVE_SO_NOSIGPIPE
+static int refuse_sigpipe(int fd) { return ls_fd_setint(fd, SOL_SOCKET, SO_NOSIGPIPE, 1); }
+#else
+static int refuse_sigpipe(int fd) { return (void)fd, 0; }
+#endif
+
+#if LS_HAVE_MSG_NOSIGNAL || LS_HAVE_SO_NOSIGPIPE
+typedef int Held;
+static void hold_sigpipe(Held *held) { (void)held; }
+static void release_sigpipe(Held *held) { (void)held; }
+#else
+typedef struct Held {
+    sigset_t mask;
+    int waiting; /* one was pending before us: not ours to take */
+} Held;
+
+static void hold_sigpipe(Held *held) {
+    sigset_t pipes, pending;
+    sigemptyset(&pipes);
+    sigaddset(&pipes, SIGPIPE);
+    sigpending(&pending);
+    held->waiting = sigismember(&pending, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipes, &held->mask);
+}
+
+/* Takes the signal that our write brought, then lets signals through again. Keeps errno. */
+static void release_sigpipe(Held *held) {
+    int saved = errno, number;
+    sigset_t pipes, pending;
+    sigemptyset(&pipes);
+    sigaddset(&pipes, SIGPIPE);
+    sigpending(&pending);
+    if (!held->waiting && sigismember(&pending, SIGPIPE)) sigwait(&pipes, &number);
+    pthread_sigmask(SIG_SETMASK, &held->mask, NULL);
+    errno = saved;
+}
+#endif
+
+/* ---- opening and closing ---- */
+
+#if !LS_HAVE_SOCK_FLAGS || !LS_HAVE_ACCEPT4
+static int set_flags(int fd) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return errno;
+    return 0;
+}
+#endif
+
+/* A descriptor that could not be made ready is closed, so that nobody has to. */
+static int adopt(int fd, int err, int *out) {
+    if (!err) err = refuse_sigpipe(fd);
+    if (err) close(fd);
+    else *out = fd;
+    return err;
+}
+
+int ls_fd_socket(int family, int type, int *out) {
+#if LS_HAVE_SOCK_FLAGS
+    int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd < 0 ? errno : adopt(fd, 0, out);
+#else
+    int fd = socket(family, type, 0);
+    return fd < 0 ? errno : adopt(fd, set_flags(fd), out);
+#endif
+}
+
+int ls_fd_accept(int listener, int *out, ls_Addr *peer) {
+    int fd;
+    do {
+        peer->len = sizeof peer->u;
+#if LS_HAVE_ACCEPT4
+        fd = accept4(listener, &peer->u.sa, &peer->len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    } while (fd < 0 && errno == EINTR);
+    return fd < 0 ? errno : adopt(fd, 0, out);
+#else
+        fd = accept(listener, &peer->u.sa, &peer->len);
+    } while (fd < 0 && errno == EINTR);
+    return fd < 0 ? errno : adopt(fd, set_flags(fd), out);
+#endif
+}
+
+int ls_fd_bind(int fd, const ls_Addr *addr) {
+    return bind(fd, &addr->u.sa, addr->len) < 0 ? errno : 0;
+}
+
+int ls_fd_listen(int fd, int backlog) {
+    return listen(fd, backlog) < 0 ? errno : 0;
+}
+
+int ls_fd_connect(int fd, const ls_Addr *addr) {
+    /* After EINTR the connection goes on by itself; calling again would answer EALREADY. */
+    if (connect(fd, &addr->u.sa, addr->len) == 0 || errno == EINPROGRESS || errno == EINTR) return 0;
+    return errno;
+}
+
+int ls_fd_close(int fd) {
+    return close(fd) < 0 && errno != EINTR && errno != EINPROGRESS ? errno : 0;
+}
+
+/* ---- bytes ---- */
+
+int ls_fd_recv(int fd, int datagram, void *data, size_t size, size_t *n, ls_Addr *peer) {
+    int flags = LS_HAVE_TRUE_LENGTH && datagram ? MSG_TRUNC : 0;
+    ssize_t got;
+    do {
+        if (peer) peer->len = sizeof peer->u;
+        got = recvfrom(fd, data, size, flags, peer ? &peer->u.sa : NULL, peer ? &peer->len : NULL);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) return errno;
+    *n = (size_t)got;
+    return 0;
+}
+
+int ls_fd_send(int fd, const void *data, size_t size, size_t *n, const ls_Addr *to) {
+    Held held;
+    ssize_t sent;
+    hold_sigpipe(&held);
+    do sent = sendto(fd, data, size, SEND_FLAGS, to ? &to->u.sa : NULL, to ? to->len : 0);
+    while (sent < 0 && errno == EINTR);
+    release_sigpipe(&held);
+    if (sent < 0) return errno;
+    *n = (size_t)sent;
+    return 0;
+}
+
+int ls_fd_pending(int fd, size_t *n) {
+    int waiting;
+    if (ioctl(fd, FIONREAD, &waiting) < 0) return errno;
+    *n = waiting > 0 ? (size_t)waiting : 0;
+    return 0;
+}
+
+/* ---- what the kernel knows ---- */
+
+int ls_fd_error(int fd) {
+    int err = 0;
+    socklen_t len = sizeof err;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? errno : err;
+}
+
+int ls_fd_local(int fd, ls_Addr *addr) {
+    addr->len = sizeof addr->u;
+    return getsockname(fd, &addr->u.sa, &addr->len) < 0 ? errno : 0;
+}
+
+int ls_fd_peer(int fd, ls_Addr *addr) {
+    addr->len = sizeof addr->u;
+    return getpeername(fd, &addr->u.sa, &addr->len) < 0 ? errno : 0;
+}
+
+int ls_fd_setint(int fd, int level, int option, int value) {
+    return setsockopt(fd, level, option, &value, sizeof value) < 0 ? errno : 0;
+}
+
+/* ---- waiting ---- */
+
+int ls_fd_poll(struct pollfd *fds, size_t count, double seconds, int *ready) {
+    double left = seconds * 1000;
+    do { /* poll counts its milliseconds in an int: some 24 days */
+        int step = left < 0 ? -1 : left < INT_MAX ? (int)left + ((int)left < left) : INT_MAX;
+        *ready = poll(fds, (nfds_t)count, step);
+        if (*ready < 0) return errno;
+        left -= step;
+    } while (*ready == 0 && left > 0);
+    return 0;
+}

@@ -1,0 +1,41 @@
+/* Host names -> addresses. What is no name at all is settled by addr.c and never sent to a name server. */
+#include "gai.h"
+
+#include <errno.h>
+#include <string.h>
+
+int ls_gai_lookup(const char *name, size_t len, int family, struct addrinfo **list) {
+    char host[NI_MAXHOST];
+    struct addrinfo hints;
+    int code;
+    if (len >= sizeof host) return ENAMETOOLONG;
+    if (len == 0) return LS_EAI(EAI_NONAME);
+    memcpy(host, name, len);
+    host[len] = '\0';
+    memset(&hints, 0, sizeof hints);
+    hints.ai_family = family;
+    hints.ai_socktype = SOCK_STREAM; /* any one: without it every address comes once for each type */
+    code = getaddrinfo(host, NULL, &hints, list);
+    if (code == EAI_SYSTEM) return errno;
+    return code ? LS_EAI(code) : 0;
+}
+
+int ls_gai_try(const char *text, size_t len, unsigned port, int family, ls_TryAddr *try, void *context) {
+    struct addrinfo *list, *item;
+    ls_Addr addr;
+    int err = ls_addr_parse(text, len, port, &addr);
+    if (err == 0) return try(context, &addr);
+    if (err != LS_ADDR_NAME) return err;
+    err = ls_gai_lookup(text, len, family, &list);
+    if (err) return err;
+    err = LS_EAI(EAI_NONAME);
+    for (item = list; item; item = item->ai_next) {
+        if (item->ai_family != AF_INET && item->ai_family != AF_INET6) continue;
+        ls_addr_copy(&addr, item->ai_addr, item->ai_family);
+        ls_addr_setport(&addr, port);
+        err = try(context, &addr);
+        if (err == 0) break;
+    }
+    freeaddrinfo(list);
+    return err;
+}

@@ -1,0 +1,16 @@
+/* Host names -> addresses, with getaddrinfo(3). Blocks the calling thread while the system's resolver works. */
+#ifndef LS_NET_GAI_H
+#define LS_NET_GAI_H
+
+#include "addr.h"
+
+/* The addresses of a name that ls_addr_parse leaves to a resolver; freeaddrinfo is the caller's duty.
+   family: AF_UNSPEC for any. 0, an errno or LS_EAI(code). */
+int ls_gai_lookup(const char *name, size_t len, int family, struct addrinfo **list);
+
+/* Calls try with each address that text means (numeric, unix or by look-up), in the system's order, until one answers
+   0. Answers 0, or the last error. */
+typedef int ls_TryAddr(void *context, const ls_Addr *addr);
+int ls_gai_try(const char *text, size_t len, unsigned port, int family, ls_TryAddr *try, void *context);
+
+#endif

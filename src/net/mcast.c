@@ -1,0 +1,102 @@
+/* Multicast and broadcast: joining, hop limits and the choice of the interface. */
+#include "mcast.h"
+#include "fd.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <string.h>
+
+static unsigned first_interface(void) {
+    const unsigned wanted = IFF_UP | IFF_MULTICAST;
+    struct ifaddrs *list, *item;
+    unsigned index = 0;
+    if (getifaddrs(&list) < 0) return 0;
+    for (item = list; item && index == 0; item = item->ifa_next)
+        if ((item->ifa_flags & (wanted | IFF_LOOPBACK)) == wanted) index = if_nametoindex(item->ifa_name);
+    freeifaddrs(list);
+    return index;
+}
+
+void ls_mcast_choose(ls_Addr *group) {
+    struct sockaddr_in6 *in6 = &group->u.in6;
+    if (in6->sin6_family != AF_INET6 || in6->sin6_scope_id != 0) return;
+    if (IN6_IS_ADDR_MC_NODELOCAL(&in6->sin6_addr) || IN6_IS_ADDR_MC_LINKLOCAL(&in6->sin6_addr))
+        in6->sin6_scope_id = group->ifindex = first_interface();
+}
+
+static int set(int fd, int level, int option, const void *value, size_t size) {
+    return setsockopt(fd, level, option, value, (socklen_t)size) < 0 ? errno : 0;
+}
+
+#if LS_HAVE_IP_MREQN
+typedef struct ip_mreqn Ipv4Interface;
+
+static int ipv4_interface(unsigned index, Ipv4Interface *choice) {
+    memset(choice, 0, sizeof *choice);
+    choice->imr_ifindex = (int)index;
+    return 0;
+}
+#define INTERFACE_OF(choice) (choice)
+#else
+typedef struct ip_mreq Ipv4Interface;
+
+/* Without ip_mreqn an interface is named by its first IPv4 address. */
+static int ipv4_interface(unsigned index, Ipv4Interface *choice) {
+    char name[IF_NAMESIZE];
+    struct ifaddrs *list, *item;
+    int err = index ? ENODEV : 0;
+    memset(choice, 0, sizeof *choice);
+    if (!index) return 0;
+    if (!if_indextoname(index, name) || getifaddrs(&list) < 0) return errno;
+    for (item = list; item && err; item = item->ifa_next) {
+        if (!item->ifa_addr || item->ifa_addr->sa_family != AF_INET || strcmp(item->ifa_name, name) != 0) continue;
+        memcpy(&choice->imr_interface, &((struct sockaddr_in *)(void *)item->ifa_addr)->sin_addr, 4);
+        err = 0;
+    }
+    freeifaddrs(list);
+    return err;
+}
+#define INTERFACE_OF(choice) (choice).imr_interface
+#endif
+
+static int join(int fd, const ls_Addr *group) {
+    if (group->u.sa.sa_family == AF_INET) {
+        Ipv4Interface request;
+        int err = ipv4_interface(group->ifindex, &request);
+        request.imr_multiaddr = group->u.in4.sin_addr;
+        return err ? err : set(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
+    } else {
+        struct ipv6_mreq request;
+        memset(&request, 0, sizeof request);
+        request.ipv6mr_multiaddr = group->u.in6.sin6_addr;
+        request.ipv6mr_interface = group->u.in6.sin6_scope_id;
+        return set(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request);
+    }
+}
+
+int ls_mcast_receive(int fd, const ls_Addr *addr) {
+    int err = ls_fd_setint(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (!err) err = ls_fd_setint(fd, SOL_SOCKET, SO_BROADCAST, 1);
+    return !err && ls_addr_isgroup(addr) ? join(fd, addr) : err;
+}
+
+static int send_ipv4(int fd, unsigned index, int ttl) {
+    unsigned char hops = (unsigned char)ttl; /* OpenBSD takes no int here */
+    Ipv4Interface choice;
+    int err = set(fd, IPPROTO_IP, IP_MULTICAST_TTL, &hops, sizeof hops);
+    if (err || index == 0) return err;
+    err = ipv4_interface(index, &choice);
+    return err ? err : set(fd, IPPROTO_IP, IP_MULTICAST_IF, &INTERFACE_OF(choice), sizeof INTERFACE_OF(choice));
+}
+
+static int send_ipv6(int fd, unsigned index, int ttl) {
+    int err = ls_fd_setint(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ttl);
+    return err || index == 0 ? err : set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
+}
+
+int ls_mcast_send(int fd, const ls_Addr *addr, int ttl) {
+    int err = ls_fd_setint(fd, SOL_SOCKET, SO_BROADCAST, 1);
+    if (err) return err;
+    if (addr->u.sa.sa_family == AF_INET6) return send_ipv6(fd, addr->u.in6.sin6_scope_id, ttl);
+    return send_ipv4(fd, addr->ifindex, ttl);
+}

@@ -1,0 +1,17 @@
+/* Multicast and broadcast. Each function answers 0 or an errno. */
+#ifndef LS_NET_MCAST_H
+#define LS_NET_MCAST_H
+
+#include "addr.h"
+
+/* Gives an IPv6 group of interface or link scope (ff01::, ff02::) that has no zone the first interface that is up,
+   multicast-capable and not loopback; without one such, leaves the choice to the kernel. */
+void ls_mcast_choose(ls_Addr *group);
+
+/* Makes fd a receiver at addr: shares the port, may receive broadcasts, joins where addr is a group. Before bind. */
+int ls_mcast_receive(int fd, const ls_Addr *addr);
+
+/* Makes fd a sender to addr: may broadcast, packets live for ttl hops and leave by the zone of addr. Before connect. */
+int ls_mcast_send(int fd, const ls_Addr *addr, int ttl);
+
+#endif

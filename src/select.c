@@ -1,0 +1,198 @@
+/* lsocket.select: waits for any of many sockets, with poll(2). Every call asks about every socket. */
+#include "err.h"
+#include "lsocket.h"
+#include "net/fd.h"
+#include "socket.h"
+#include "state.h"
+#include "value.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+/* Each descriptor is polled once, however often it is listed: poll refuses more entries than a process may open.
+   items: for each element of the tables its place in fds, -1 for a closed one. slots: open addressing from descriptor
+   to place in fds, -1 for free. All three lie in one block. */
+typedef struct Wait {
+    struct pollfd *fds;
+    int *items, *slots;
+    size_t count, item_count, mask;
+} Wait;
+
+enum { SMALL = 32, READS = POLLIN | POLLHUP | POLLERR, WRITES = POLLOUT | POLLHUP | POLLERR };
+
+static size_t block_size(size_t elements, size_t slots) {
+    return elements * (sizeof(struct pollfd) + sizeof(int)) + slots * sizeof(int);
+}
+
+static void lay_out(Wait *wait, void *block, size_t elements, size_t slots) {
+    wait->fds = block;
+    wait->items = (int *)(wait->fds + elements);
+    wait->slots = wait->items + elements;
+    wait->count = wait->item_count = 0;
+    wait->mask = slots - 1;
+    memset(wait->slots, -1, slots * sizeof(int));
+}
+
+static int not_a_socket(lua_State *L, int table, int i) {
+    return luaL_argerror(L, table, lua_pushfstring(L, "tables can only contain sockets; element %d is a %s", i,
+                                                   luaL_typename(L, -1)));
+}
+
+/* obj:getfd(), for what is no socket of ours: a LuaSocket object, an object of the program's own. */
+static lua_Number call_getfd(lua_State *L, int table, int i) {
+    lua_Number fd;
+    int type = lua_type(L, -1);
+    if (type != LUA_TTABLE && type != LUA_TUSERDATA) not_a_socket(L, table, i);
+    lua_getfield(L, -1, "getfd");
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        not_a_socket(L, table, i);
+    }
+    lua_pushvalue(L, -2);
+    lua_call(L, 1, 1);
+    if (!lua_isnumber(L, -1)) not_a_socket(L, table, i);
+    fd = lua_tonumber(L, -1);
+    lua_pop(L, 1);
+    return fd;
+}
+
+/* The descriptor of the element on top of the stack; negative: closed. */
+static int descriptor_of(lua_State *L, int table, int i) {
+    const ls_Socket *s = ls_socket_test(L, -1);
+    lua_Number fd;
+    if (s) return s->fd;
+    fd = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : call_getfd(L, table, i);
+    if (fd < 0) return -1;
+    if (!(fd <= INT_MAX) || fd != (int)fd)
+        luaL_argerror(L, table, lua_pushfstring(L, "element %d is no descriptor", i));
+    return (int)fd;
+}
+
+static int place_of(Wait *wait, int fd) {
+    size_t slot = (size_t)fd & wait->mask;
+    struct pollfd *entry;
+    while (wait->slots[slot] >= 0) {
+        if (wait->fds[wait->slots[slot]].fd == fd) return wait->slots[slot];
+        slot = (slot + 1) & wait->mask;
+    }
+    entry = &wait->fds[wait->count];
+    entry->fd = fd;
+    entry->events = entry->revents = 0;
+    wait->slots[slot] = (int)wait->count;
+    return (int)wait->count++;
+}
+
+/* Enters the elements of a table, up to the first nil. room: as many as there were when the block was made; a getfd
+   method may have added some since. */
+static size_t enter(lua_State *L, Wait *wait, int table, size_t room, short event) {
+    size_t i;
+    for (i = 0; i < room; i++) {
+        int fd, place = -1;
+        lua_rawgeti(L, table, (int)i + 1);
+        if (lua_isnil(L, -1)) {
+            lua_pop(L, 1);
+            break;
+        }
+        fd = descriptor_of(L, table, (int)i + 1);
+        if (fd >= 0) {
+            place = place_of(wait, fd);
+            wait->fds[place].events |= event;
+        }
+        wait->items[wait->item_count++] = place;
+        lua_pop(L, 1);
+    }
+    return i;
+}
+
+/* Pushes those of a table's elements that are ready, each once: the event is struck off when it has been told. */
+static void push_ready(lua_State *L, Wait *wait, int table, const int *items, size_t count, short event, int ready) {
+    size_t i;
+    int n = 0;
+    lua_newtable(L);
+    for (i = 0; i < count; i++) {
+        struct pollfd *entry = items[i] < 0 ? NULL : &wait->fds[items[i]];
+        if (!entry || !(entry->events & event) || !(entry->revents & ready)) continue;
+        entry->events &= (short)~event;
+        lua_rawgeti(L, table, (int)i + 1);
+        lua_rawseti(L, -2, ++n);
+    }
+}
+
+static int has_invalid(const Wait *wait) {
+    size_t i;
+    for (i = 0; i < wait->count; i++)
+        if (wait->fds[i].revents & POLLNVAL) return 1;
+    return 0;
+}
+
+typedef struct Request {
+    int read, write; /* the tables' places on the stack; 0: absent */
+    int timed;
+    double timeout;  /* seconds; negative: for ever */
+} Request;
+
+static int read_table(lua_State *L, int arg) {
+    if (lua_isnoneornil(L, arg)) return 0;
+    if (!lua_istable(L, arg)) ls_value_wrongtype(L, arg, "table");
+    return arg;
+}
+
+/* ([read [, write]] [, timeout]): the first number is the time, wherever it stands. */
+static void read_request(lua_State *L, Request *request) {
+    int arg = 1;
+    request->read = request->write = 0;
+    if (!lua_isnumber(L, arg)) request->read = read_table(L, arg++);
+    if (arg == 2 && !lua_isnumber(L, arg)) request->write = read_table(L, arg++);
+    request->timed = !lua_isnoneornil(L, arg);
+    request->timeout = request->timed ? luaL_checknumber(L, arg) : -1;
+    if (request->timeout != request->timeout) luaL_argerror(L, arg, "timeout is not a number");
+}
+
+/* Polls, and pushes the answer. */
+static int answer(lua_State *L, const Request *request, Wait *wait, size_t reads) {
+    int ready, err;
+    if (wait->count == 0 && !(request->timed && request->timeout >= 0))
+        return ls_fail_text(L, EINVAL, "no open sockets to check and no timeout set");
+    err = ls_fd_poll(wait->fds, wait->count, request->timeout, &ready);
+    if (!err && ready > 0 && has_invalid(wait)) err = EBADF;
+    if (err) return ls_fail(L, err);
+    if (ready == 0) {
+        lua_pushboolean(L, 0);
+        return 1;
+    }
+    push_ready(L, wait, request->read, wait->items, reads, POLLIN, READS);
+    if (!request->write) return 1;
+    push_ready(L, wait, request->write, wait->items + reads, wait->item_count - reads, POLLOUT, WRITES);
+    return 2;
+}
+
+/* lsocket.select([read [, write]] [, timeout]) -> readable [, writable] | false | nil, message, name */
+static int core_select(lua_State *L) {
+    char small[SMALL * (sizeof(struct pollfd) + 5 * sizeof(int))];
+    void *block = small;
+    Request request;
+    Wait wait;
+    size_t reads, elements, slots = 2;
+    int results;
+    read_request(L, &request);
+    lua_settop(L, 3);
+    reads = request.read ? lua_rawlen(L, request.read) : 0;
+    elements = reads + (request.write ? lua_rawlen(L, request.write) : 0);
+    if (elements > INT_MAX / 4) return luaL_error(L, "too many sockets");
+    while (slots < 2 * elements) slots *= 2;
+    if (block_size(elements, slots) > sizeof small)
+        block = ls_state_lend(L, LS_STATE_SELECT, block_size(elements, slots));
+    lay_out(&wait, block, elements, slots);
+    reads = request.read ? enter(L, &wait, request.read, reads, POLLIN) : 0;
+    if (request.write) enter(L, &wait, request.write, elements - wait.item_count, POLLOUT);
+    results = answer(L, &request, &wait, reads);
+    if (block != small) ls_state_giveback(L, LS_STATE_SELECT, 4);
+    return results;
+}
+
+static const luaL_Reg functions[] = { { "select", core_select }, { NULL, NULL } };
+
+void ls_select_open(lua_State *L) {
+    ls_state_register(L, functions);
+}

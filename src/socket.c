@@ -1,0 +1,284 @@
+/* The socket object and its methods. Making sockets is left to lsocket.c, waiting for them to select.c. */
+#include "socket.h"
+
+#include "err.h"
+#include "net/fd.h"
+#include "net/gai.h"
+#include "state.h"
+#include "value.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+static const char magic; /* its address is nobody else's */
+
+/* ---- the object ---- */
+
+ls_Socket *ls_socket_new(lua_State *L) {
+    ls_Socket *s = ls_newuserdata(L, sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->magic = &magic;
+    s->fd = -1;
+    lua_rawgeti(L, LS_STATE, LS_STATE_SOCKET);
+    lua_setmetatable(L, -2);
+    return s;
+}
+
+/* A socket that was finalized has lost its magic; its metatable still tells. */
+static int has_metatable(lua_State *L, int index) {
+    int same;
+    if (!lua_getmetatable(L, index)) return 0;
+    lua_rawgeti(L, LS_STATE, LS_STATE_SOCKET);
+    same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+ls_Socket *ls_socket_test(lua_State *L, int index) {
+    ls_Socket *s = lua_touserdata(L, index);
+    /* The length first: it is 0 for a light userdata, which points anywhere. */
+    if (!s || lua_rawlen(L, index) != sizeof *s) return NULL;
+    return s->magic == &magic || has_metatable(L, index) ? s : NULL;
+}
+
+ls_Socket *ls_socket_check(lua_State *L, int arg) {
+    ls_Socket *s = ls_socket_test(L, arg);
+    if (!s) ls_value_wrongtype(L, arg, "socket");
+    return s;
+}
+
+int ls_socket_close(ls_Socket *s) {
+    int fd = s->fd;
+    s->fd = -1;
+    return fd < 0 ? 0 : ls_fd_close(fd);
+}
+
+/* ---- what it is ---- */
+
+static int push_standard_info(lua_State *L, const ls_Socket *s) {
+    const char *type = s->fd < 0 ? "unknown" : s->type == SOCK_STREAM ? "tcp" : "udp";
+    lua_createtable(L, 0, 5);
+    lua_pushinteger(L, s->fd);
+    lua_setfield(L, -2, "fd");
+    lua_pushstring(L, ls_value_family(s->family));
+    lua_setfield(L, -2, "family");
+    lua_pushstring(L, type);
+    lua_setfield(L, -2, "type");
+    lua_pushboolean(L, s->fd >= 0 && (s->flags & LS_SOCKET_BOUND));
+    lua_setfield(L, -2, "listening");
+    lua_pushboolean(L, s->flags & LS_SOCKET_MULTICAST);
+    lua_setfield(L, -2, "multicast");
+    return 1;
+}
+
+static int push_end(lua_State *L, int err, const ls_Addr *addr) {
+    if (err) return ls_fail(L, err);
+    ls_value_pushrecord(L, addr, 1);
+    if (ls_addr_family(addr) != AF_UNIX) {
+        lua_pushinteger(L, (lua_Integer)ls_addr_port(addr));
+        lua_setfield(L, -2, "port");
+    }
+    return 1;
+}
+
+/* sock:info([what]) -> table | nil | nil, message, name;  what: "peer", "socket" */
+static int sock_info(lua_State *L) {
+    const ls_Socket *s = ls_socket_check(L, 1);
+    const char *what = luaL_optstring(L, 2, NULL);
+    ls_Addr addr;
+    if (!what) return push_standard_info(L, s);
+    if (strcasecmp(what, "peer") == 0) return push_end(L, ls_fd_peer(s->fd, &addr), &addr);
+    if (strcasecmp(what, "socket") == 0) return push_end(L, ls_fd_local(s->fd, &addr), &addr);
+    lua_pushnil(L);
+    return 1;
+}
+
+/* sock:status() -> true | nil, message, name;  the socket's pending error, which reading clears */
+static int sock_status(lua_State *L) {
+    return ls_result(L, ls_fd_error(ls_socket_check(L, 1)->fd));
+}
+
+/* sock:getfd() -> descriptor;  -1 when closed */
+static int sock_getfd(lua_State *L) {
+    lua_pushinteger(L, ls_socket_check(L, 1)->fd);
+    return 1;
+}
+
+/* sock:setfd(-1) -> true | nil, message, name;  forgets the descriptor without closing it */
+static int sock_setfd(lua_State *L) {
+    ls_Socket *s = ls_socket_check(L, 1);
+    if (luaL_checknumber(L, 2) != -1) return ls_fail_text(L, EINVAL, "bad argument #1 to 'setfd' (invalid fd)");
+    s->fd = -1;
+    return ls_succeed(L);
+}
+
+/* ---- connections ---- */
+
+/* The connection that was announced is gone again: as good as none. */
+static int is_gone(int err) {
+    return err == ECONNABORTED || err == EPROTO;
+}
+
+/* sock:accept() -> socket, address, port | false | nil, message, name;  unix: socket, nil, nil */
+static int sock_accept(lua_State *L) {
+    const ls_Socket *listener = ls_socket_check(L, 1);
+    ls_Socket *s = ls_socket_new(L);
+    ls_Addr peer;
+    int err = ls_fd_accept(listener->fd, &s->fd, &peer);
+    if (err) return ls_fail_io(L, is_gone(err) ? EAGAIN : err);
+    s->family = listener->family;
+    s->type = listener->type;
+    if (s->family == AF_UNIX) peer.len = 0;
+    ls_value_pushpeer(L, &peer);
+    return 3;
+}
+
+/* ---- bytes ---- */
+
+enum { RECEIVE_SIZE = 65536 }; /* more than any UDP datagram; on the C stack, where it costs nothing */
+
+/* Pushes what came, or nil at the end of a stream; *cut: the true length of a datagram that did not fit, else 0.
+   A large piece is received into a block of the state, no larger than what waits. */
+static int receive(lua_State *L, const ls_Socket *s, size_t size, ls_Addr *peer, size_t *cut) {
+    char small[RECEIVE_SIZE], *data = small;
+    int err, datagram = s->type != SOCK_STREAM;
+    size_t n, stored, room = sizeof small;
+    if (size > room) {
+        err = ls_fd_pending(s->fd, &n);
+        if (err) return err;
+        if (n > room) {
+            room = n < size ? n : size;
+            data = ls_state_lend(L, LS_STATE_RECEIVE, room);
+        }
+    }
+    /* All of a datagram is read whatever the size, so that its length is known. */
+    err = ls_fd_recv(s->fd, datagram, data, datagram || size > room ? room : size, &n, peer);
+    if (!err) {
+        stored = n < room ? n : room;
+        if (stored > size) stored = size;
+        *cut = n > stored ? n : 0;
+        if (n == 0 && size > 0 && !datagram) lua_pushnil(L);
+        else lua_pushlstring(L, data, stored);
+    }
+    if (data != small) ls_state_giveback(L, LS_STATE_RECEIVE, err ? -1 : -2);
+    return err;
+}
+
+/* sock:recv([size]) -> data | data, length | false | nil | nil, message, name;  length: of a datagram that was cut */
+static int sock_recv(lua_State *L) {
+    const ls_Socket *s = ls_socket_check(L, 1);
+    size_t cut, size = ls_value_size(L, 2, RECEIVE_SIZE);
+    int err = receive(L, s, size, NULL, &cut);
+    if (err) return ls_fail_io(L, err);
+    if (!cut) return 1;
+    lua_pushinteger(L, (lua_Integer)cut);
+    return 2;
+}
+
+/* sock:recvfrom([size]) -> data, address, port [, length] | false | nil | nil, message, name */
+static int sock_recvfrom(lua_State *L) {
+    const ls_Socket *s = ls_socket_check(L, 1);
+    size_t cut, size = ls_value_size(L, 2, RECEIVE_SIZE);
+    ls_Addr peer;
+    int err = receive(L, s, size, &peer, &cut);
+    if (err) return ls_fail_io(L, err);
+    if (lua_isnil(L, -1)) return 1;
+    ls_value_pushpeer(L, &peer);
+    if (!cut) return 3;
+    lua_pushinteger(L, (lua_Integer)cut);
+    return 4;
+}
+
+static int push_sent(lua_State *L, int err, size_t n) {
+    if (err) return ls_fail_io(L, err);
+    lua_pushinteger(L, (lua_Integer)n);
+    return 1;
+}
+
+/* sock:send(data) -> count | false | nil, message, name */
+static int sock_send(lua_State *L) {
+    const ls_Socket *s = ls_socket_check(L, 1);
+    size_t len, n;
+    const char *data = luaL_checklstring(L, 2, &len);
+    int err = ls_fd_send(s->fd, data, len, &n, NULL);
+    return push_sent(L, err, n);
+}
+
+typedef struct Letter {
+    const ls_Socket *s;
+    const char *data;
+    size_t len, sent;
+} Letter;
+
+static int send_to(void *context, const ls_Addr *addr) {
+    Letter *letter = context;
+    ls_Addr to = *addr;
+    int err = ls_addr_suit(&to, letter->s->family);
+    return err ? err : ls_fd_send(letter->s->fd, letter->data, letter->len, &letter->sent, &to);
+}
+
+/* sock:sendto(data, address, port) -> count | false | nil, message, name;  a stream ignores the address */
+static int sock_sendto(lua_State *L) {
+    Letter letter;
+    size_t len;
+    unsigned port;
+    const char *address;
+    int err;
+    letter.s = ls_socket_check(L, 1);
+    letter.data = luaL_checklstring(L, 2, &letter.len);
+    address = ls_value_address(L, 3, &len);
+    port = (unsigned)ls_value_port(L, 4);
+    if (letter.s->type == SOCK_STREAM || letter.s->fd < 0)
+        err = ls_fd_send(letter.s->fd, letter.data, letter.len, &letter.sent, NULL);
+    else
+        err = ls_gai_try(address, len, port, letter.s->family, send_to, &letter);
+    return push_sent(L, err, letter.sent);
+}
+
+/* ---- the end ---- */
+
+/* sock:close() -> true | nil, message, name;  harmless when closed */
+static int sock_close(lua_State *L) {
+    return ls_result(L, ls_socket_close(ls_socket_check(L, 1)));
+}
+
+static int sock_gc(lua_State *L) {
+    ls_Socket *s = ls_socket_check(L, 1);
+    ls_socket_close(s);
+    s->magic = NULL; /* the memory may come back as another library's userdata */
+    return 0;
+}
+
+static int sock_tostring(lua_State *L) {
+    lua_pushfstring(L, "socket: %p", (void *)ls_socket_check(L, 1));
+    return 1;
+}
+
+static const luaL_Reg methods[] = {
+    { "info", sock_info },     { "status", sock_status },     { "getfd", sock_getfd }, { "setfd", sock_setfd },
+    { "accept", sock_accept }, { "recv", sock_recv },         { "recvfrom", sock_recvfrom },
+    { "send", sock_send },     { "sendto", sock_sendto },     { "close", sock_close }, { NULL, NULL },
+};
+
+static const luaL_Reg metamethods[] = {
+    { "__gc", sock_gc },
+    { "__close", sock_close },
+    { "__tostring", sock_tostring },
+    { NULL, NULL },
+};
+
+void ls_socket_open(lua_State *L) {
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, LS_OPEN_STATE, LS_STATE_SOCKET);
+    ls_state_register(L, metamethods);
+    lua_pushliteral(L, "socket");
+    lua_setfield(L, -2, "__type");
+    lua_pushliteral(L, "socket");
+    lua_setfield(L, -2, "__name");
+    lua_newtable(L);
+    ls_state_register(L, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}

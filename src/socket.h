@@ -1,0 +1,29 @@
+/* The socket object: a userdata that owns one descriptor. */
+#ifndef LS_SOCKET_H
+#define LS_SOCKET_H
+
+#include "compat.h"
+
+typedef struct ls_Socket {
+    const void *magic;    /* tells a socket from any other userdata without a look-up */
+    int fd;               /* -1: closed */
+    unsigned short family; /* AF_INET, AF_INET6, AF_UNIX */
+    unsigned char type;   /* SOCK_STREAM, SOCK_DGRAM */
+    unsigned char flags;  /* LS_SOCKET_... */
+} ls_Socket;
+
+enum { LS_SOCKET_BOUND = 1 /* made by bind */, LS_SOCKET_MULTICAST = 2 };
+
+/* Pushes a socket that is born closed: open a descriptor into it, and any error after that leaks nothing. */
+ls_Socket *ls_socket_new(lua_State *L);
+
+/* The socket at this place of the stack; raises, or answers NULL. Only from a function of the library. */
+ls_Socket *ls_socket_check(lua_State *L, int arg);
+ls_Socket *ls_socket_test(lua_State *L, int index);
+
+/* 0 or an errno; harmless on a closed one. */
+int ls_socket_close(ls_Socket *s);
+
+void ls_socket_open(lua_State *L);
+
+#endif

@@ -1,0 +1,54 @@
+/* What the library keeps for one Lua state. Which fields there are is said in the header. */
+#include "state.h"
+
+void ls_state_release(ls_Owner *owner) {
+    if (owner->thing) owner->release(owner->thing);
+    owner->thing = NULL;
+}
+
+/* No function but the collector reaches an owner, and debug.getmetatable finds none without one. */
+static int owner_gc(lua_State *L) {
+    ls_state_release(lua_touserdata(L, 1));
+    return 0;
+}
+
+void ls_state_open(lua_State *L) {
+    lua_createtable(L, LS_STATE_SIZE, 0);
+    lua_newtable(L);
+    lua_pushcfunction(L, owner_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_rawseti(L, LS_OPEN_STATE, LS_STATE_OWNER);
+}
+
+void ls_state_register(lua_State *L, const luaL_Reg *functions) {
+    for (; functions->name; functions++) {
+        lua_pushvalue(L, LS_OPEN_STATE);
+        lua_pushcclosure(L, functions->func, 1);
+        lua_setfield(L, -2, functions->name);
+    }
+}
+
+void *ls_state_lend(lua_State *L, int field, size_t size) {
+    lua_rawgeti(L, LS_STATE, field);
+    if (lua_rawlen(L, -1) < size) {
+        lua_pop(L, 1);
+        return ls_newuserdata(L, size);
+    }
+    lua_pushnil(L);
+    lua_rawseti(L, LS_STATE, field);
+    return lua_touserdata(L, -1);
+}
+
+void ls_state_giveback(lua_State *L, int field, int index) {
+    lua_pushvalue(L, index);
+    lua_rawseti(L, LS_STATE, field);
+}
+
+ls_Owner *ls_state_own(lua_State *L, void (*release)(void *thing)) {
+    ls_Owner *owner = ls_newuserdata(L, sizeof *owner);
+    owner->thing = NULL;
+    owner->release = release;
+    lua_rawgeti(L, LS_STATE, LS_STATE_OWNER);
+    lua_setmetatable(L, -2);
+    return owner;
+}

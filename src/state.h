@@ -1,0 +1,44 @@
+/* What the library keeps for one Lua state: a table that is the first upvalue of every function it registers.
+   No other memory of the library outlives a call, and nothing is shared between states. */
+#ifndef LS_STATE_H
+#define LS_STATE_H
+
+#include "compat.h"
+
+#define LS_STATE lua_upvalueindex(1)
+
+enum { /* its fields */
+    LS_STATE_SOCKET = 1, /* the metatable of sockets */
+    LS_STATE_OWNER,      /* the metatable of owners */
+    LS_STATE_RECEIVE,    /* a block to receive large pieces into */
+    LS_STATE_SELECT,     /* a block for select's descriptors */
+    LS_STATE_SIZE = LS_STATE_SELECT
+};
+
+/* While the library opens, the state table is at this place of the stack; all ls_*_open functions rely on it. */
+enum { LS_OPEN_STATE = 1 };
+
+/* Pushes the new state table; the stack must be empty. */
+void ls_state_open(lua_State *L);
+
+/* Sets functions in the table on top. Only while the library opens. */
+void ls_state_register(lua_State *L, const luaL_Reg *functions);
+
+/* Lends the state's block of the given field, at least size bytes, and pushes it. While it is lent, whoever asks again
+   (a finalizer that the collector runs in mid-call, say) gets another one. An error in between loses nothing. */
+void *ls_state_lend(lua_State *L, int field, size_t size);
+
+/* Takes back the block at this place of the stack. */
+void ls_state_giveback(lua_State *L, int field, int index);
+
+/* Something of the C library's that must be released, owned by a userdata while Lua may throw. */
+typedef struct ls_Owner {
+    void *thing;
+    void (*release)(void *thing);
+} ls_Owner;
+
+/* Pushes an owner of nothing: set thing after. */
+ls_Owner *ls_state_own(lua_State *L, void (*release)(void *thing));
+void ls_state_release(ls_Owner *owner);
+
+#endif

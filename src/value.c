@@ -1,0 +1,93 @@
+/* Lua values <-> C values. What the values are for is left to the callers. */
+#include "value.h"
+
+#include <limits.h>
+#include <string.h>
+
+static const char *wrong_type(lua_State *L, int index, const char *expected) {
+    return lua_pushfstring(L, "%s expected, got %s", expected, luaL_typename(L, index));
+}
+
+int ls_value_wrongtype(lua_State *L, int arg, const char *expected) {
+    return luaL_argerror(L, arg, wrong_type(L, arg, expected));
+}
+
+const char *ls_value_readint(lua_State *L, int index, const char *what, int low, int high, int *value) {
+    lua_Number number = lua_tonumber(L, index);
+    if (!lua_isnumber(L, index)) return wrong_type(L, index, "number");
+    if (!(number >= low && number <= high) || number != (int)number)
+        return lua_pushfstring(L, "%s must be an integer from %d to %d", what, low, high);
+    *value = (int)number;
+    return NULL;
+}
+
+const char *ls_value_readport(lua_State *L, int index, int *port) {
+    if (lua_isnoneornil(L, index)) return "number expected, got no value"; /* nil stands for none here */
+    if (lua_type(L, index) == LUA_TSTRING) {
+        const char *text = lua_tostring(L, index);
+        if (*text == '\0' || strspn(text, "0123456789") != lua_rawlen(L, index))
+            return "port must be a number or a string of digits";
+    }
+    return ls_value_readint(L, index, "port", 0, 65535, port);
+}
+
+const char *ls_value_readaddress(lua_State *L, int index, const char **address, size_t *len) {
+    if (lua_type(L, index) != LUA_TSTRING) return wrong_type(L, index, "string");
+    *address = lua_tolstring(L, index, len);
+    return (*address)[0] != '@' && memchr(*address, '\0', *len) ? "address contains a NUL byte" : NULL;
+}
+
+static void accept_arg(lua_State *L, int arg, const char *problem) {
+    if (problem) luaL_argerror(L, arg, problem);
+}
+
+int ls_value_int(lua_State *L, int arg, const char *what, int low, int high) {
+    int value = 0;
+    accept_arg(L, arg, ls_value_readint(L, arg, what, low, high, &value));
+    return value;
+}
+
+int ls_value_port(lua_State *L, int arg) {
+    int port = 0;
+    accept_arg(L, arg, ls_value_readport(L, arg, &port));
+    return port;
+}
+
+const char *ls_value_address(lua_State *L, int arg, size_t *len) {
+    const char *address = NULL;
+    accept_arg(L, arg, ls_value_readaddress(L, arg, &address, len));
+    return address;
+}
+
+size_t ls_value_size(lua_State *L, int arg, size_t fallback) {
+    return lua_isnoneornil(L, arg) ? fallback : (size_t)ls_value_int(L, arg, "size", 0, INT_MAX);
+}
+
+void ls_value_pushtext(lua_State *L, const ls_Addr *addr, int zone) {
+    char text[LS_ADDR_TEXT];
+    lua_pushlstring(L, text, ls_addr_format(addr, zone, text));
+}
+
+void ls_value_pushpeer(lua_State *L, const ls_Addr *addr) {
+    char text[LS_ADDR_TEXT];
+    size_t len = ls_addr_format(addr, 1, text);
+    if (len == 0) {
+        lua_pushnil(L);
+        lua_pushnil(L);
+    } else {
+        lua_pushlstring(L, text, len);
+        lua_pushinteger(L, (lua_Integer)ls_addr_port(addr));
+    }
+}
+
+void ls_value_pushrecord(lua_State *L, const ls_Addr *addr, int zone) {
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, ls_value_family(ls_addr_family(addr)));
+    lua_setfield(L, -2, "family");
+    ls_value_pushtext(L, addr, zone);
+    lua_setfield(L, -2, "addr");
+}
+
+const char *ls_value_family(int family) {
+    return family == AF_INET ? "inet" : family == AF_INET6 ? "inet6" : family == AF_UNIX ? "unix" : "unknown";
+}

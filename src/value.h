@@ -1,0 +1,39 @@
+/* Lua values <-> C values: arguments checked, addresses pushed. A wrong argument raises an error that names it. */
+#ifndef LS_VALUE_H
+#define LS_VALUE_H
+
+#include "compat.h"
+#include "net/addr.h"
+
+/* luaL_typeerror, which not every Lua has. Does not return. */
+int ls_value_wrongtype(lua_State *L, int arg, const char *expected);
+
+/* Each reads the value at this place of the stack and answers NULL, or what is wrong with it (a text on the stack).
+   int: an integer from low to high, or a string that reads as one; what: its name.
+   port: an integer from 0 to 65535, or a string of digits.
+   address: a string without NUL bytes, unless it is an abstract name. */
+const char *ls_value_readint(lua_State *L, int index, const char *what, int low, int high, int *value);
+const char *ls_value_readport(lua_State *L, int index, int *port);
+const char *ls_value_readaddress(lua_State *L, int index, const char **address, size_t *len);
+
+/* The same for an argument; these raise. */
+int ls_value_int(lua_State *L, int arg, const char *what, int low, int high);
+int ls_value_port(lua_State *L, int arg);
+const char *ls_value_address(lua_State *L, int arg, size_t *len);
+
+/* A count of bytes: 0 to 2^31 - 1. fallback: what it is where the argument is absent or nil. */
+size_t ls_value_size(lua_State *L, int arg, size_t fallback);
+
+/* Pushes the address as text; zone: with its %zone. */
+void ls_value_pushtext(lua_State *L, const ls_Addr *addr, int zone);
+
+/* Pushes address and port as accept and recvfrom give them: nil, nil where there is no address. */
+void ls_value_pushpeer(lua_State *L, const ls_Addr *addr);
+
+/* Pushes a table { family = , addr = }. */
+void ls_value_pushrecord(lua_State *L, const ls_Addr *addr, int zone);
+
+/* "inet", "inet6", "unix" */
+const char *ls_value_family(int family);
+
+#endif
