@@ -6,13 +6,15 @@
 #include <ifaddrs.h>
 #include <string.h>
 
-static unsigned first_interface(void) {
+static unsigned first_ipv6_interface(void) {
     const unsigned wanted = IFF_UP | IFF_MULTICAST;
     struct ifaddrs *list, *item;
     unsigned index = 0;
     if (getifaddrs(&list) < 0) return 0;
     for (item = list; item && index == 0; item = item->ifa_next)
-        if ((item->ifa_flags & (wanted | IFF_LOOPBACK)) == wanted) index = if_nametoindex(item->ifa_name);
+        if ((item->ifa_flags & (wanted | IFF_LOOPBACK)) == wanted && item->ifa_addr &&
+            item->ifa_addr->sa_family == AF_INET6)
+            index = if_nametoindex(item->ifa_name);
     freeifaddrs(list);
     return index;
 }
@@ -21,7 +23,7 @@ void ls_mcast_choose(ls_Addr *group) {
     struct sockaddr_in6 *in6 = &group->u.in6;
     if (in6->sin6_family != AF_INET6 || in6->sin6_scope_id != 0) return;
     if (IN6_IS_ADDR_MC_NODELOCAL(&in6->sin6_addr) || IN6_IS_ADDR_MC_LINKLOCAL(&in6->sin6_addr))
-        in6->sin6_scope_id = group->ifindex = first_interface();
+        in6->sin6_scope_id = group->ifindex = first_ipv6_interface();
 }
 
 static int set(int fd, int level, int option, const void *value, size_t size) {

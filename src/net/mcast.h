@@ -5,7 +5,7 @@
 #include "addr.h"
 
 /* Gives an IPv6 group of interface or link scope (ff01::, ff02::) that has no zone the first interface that is up,
-   multicast-capable and not loopback; without one such, leaves the choice to the kernel. */
+   multicast-capable, not loopback, and has an IPv6 address; without one such, leaves the choice to the kernel. */
 void ls_mcast_choose(ls_Addr *group);
 
 /* Makes fd a receiver at addr: shares the port, may receive broadcasts, joins where addr is a group. Before bind. */
