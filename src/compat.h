@@ -11,6 +11,16 @@
 #define lua_rawlen lua_objlen
 #endif
 
+/* The integer at this place of the stack, or 0 where there is none: in one call where Lua has integers. */
+#if LUA_VERSION_NUM >= 503
+#define ls_tointeger(L, index) lua_tointegerx((L), (index), NULL)
+#else
+static inline lua_Integer ls_tointeger(lua_State *L, int index) {
+    lua_Number number = lua_tonumber(L, index);
+    return number >= -0x7fffffff && number <= 0x7fffffff && number == (int)number ? (lua_Integer)number : 0;
+}
+#endif
+
 /* A userdata without user values, which would cost memory. */
 #if LUA_VERSION_NUM >= 504
 #define ls_newuserdata(L, size) lua_newuserdatauv((L), (size), 0)

@@ -12,6 +12,10 @@
 #define _NETBSD_SOURCE 1
 #endif
 
+/* For what every send and recv passes through: a call saved is worth having there. */
+#define LS_HOT static inline __attribute__((always_inline))
+#define LS_LIKELY(condition) __builtin_expect(!!(condition), 1)
+
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <netinet/in.h>

@@ -35,17 +35,27 @@ static int has_metatable(lua_State *L, int index) {
     return same;
 }
 
-ls_Socket *ls_socket_test(lua_State *L, int index) {
-    ls_Socket *s = lua_touserdata(L, index);
-    /* The length first: it is 0 for a light userdata, which points anywhere. */
-    if (!s || lua_rawlen(L, index) != sizeof *s) return NULL;
-    return s->magic == &magic || has_metatable(L, index) ? s : NULL;
+/* The length first: it is 0 for a light userdata, which points anywhere. */
+LS_HOT int is_socket(lua_State *L, int index, const ls_Socket *s) {
+    return s && lua_rawlen(L, index) == sizeof *s && s->magic == &magic;
 }
 
-ls_Socket *ls_socket_check(lua_State *L, int arg) {
+ls_Socket *ls_socket_test(lua_State *L, int index) {
+    ls_Socket *s = lua_touserdata(L, index);
+    if (is_socket(L, index, s)) return s;
+    return s && lua_rawlen(L, index) == sizeof *s && has_metatable(L, index) ? s : NULL;
+}
+
+static ls_Socket *check_slowly(lua_State *L, int arg) {
     ls_Socket *s = ls_socket_test(L, arg);
     if (!s) ls_value_wrongtype(L, arg, "socket");
     return s;
+}
+
+/* The first argument of every method. */
+LS_HOT ls_Socket *check_self(lua_State *L) {
+    ls_Socket *s = lua_touserdata(L, 1);
+    return LS_LIKELY(is_socket(L, 1, s)) ? s : check_slowly(L, 1);
 }
 
 int ls_socket_close(ls_Socket *s) {
@@ -84,7 +94,7 @@ static int push_end(lua_State *L, int err, const ls_Addr *addr) {
 
 /* sock:info([what]) -> table | nil | nil, message, name;  what: "peer", "socket" */
 static int sock_info(lua_State *L) {
-    const ls_Socket *s = ls_socket_check(L, 1);
+    const ls_Socket *s = check_self(L);
     const char *what = luaL_optstring(L, 2, NULL);
     ls_Addr addr;
     if (!what) return push_standard_info(L, s);
@@ -96,18 +106,18 @@ static int sock_info(lua_State *L) {
 
 /* sock:status() -> true | nil, message, name;  the socket's pending error, which reading clears */
 static int sock_status(lua_State *L) {
-    return ls_result(L, ls_fd_error(ls_socket_check(L, 1)->fd));
+    return ls_result(L, ls_fd_error(check_self(L)->fd));
 }
 
 /* sock:getfd() -> descriptor;  -1 when closed */
 static int sock_getfd(lua_State *L) {
-    lua_pushinteger(L, ls_socket_check(L, 1)->fd);
+    lua_pushinteger(L, check_self(L)->fd);
     return 1;
 }
 
 /* sock:setfd(-1) -> true | nil, message, name;  forgets the descriptor without closing it */
 static int sock_setfd(lua_State *L) {
-    ls_Socket *s = ls_socket_check(L, 1);
+    ls_Socket *s = check_self(L);
     if (luaL_checknumber(L, 2) != -1) return ls_fail_text(L, EINVAL, "bad argument #1 to 'setfd' (invalid fd)");
     s->fd = -1;
     return ls_succeed(L);
@@ -122,7 +132,7 @@ static int is_gone(int err) {
 
 /* sock:accept() -> socket, address, port | false | nil, message, name;  unix: socket, nil, nil */
 static int sock_accept(lua_State *L) {
-    const ls_Socket *listener = ls_socket_check(L, 1);
+    const ls_Socket *listener = check_self(L);
     ls_Socket *s = ls_socket_new(L);
     ls_Addr peer;
     int err = ls_fd_accept(listener->fd, &s->fd, &peer);
@@ -138,70 +148,89 @@ static int sock_accept(lua_State *L) {
 
 enum { RECEIVE_SIZE = 65536 }; /* more than any UDP datagram; on the C stack, where it costs nothing */
 
-/* Pushes what came, or nil at the end of a stream; *cut: the true length of a datagram that did not fit, else 0.
-   A large piece is received into a block of the state, no larger than what waits. */
-static int receive(lua_State *L, const ls_Socket *s, size_t size, ls_Addr *peer, size_t *cut) {
-    char small[RECEIVE_SIZE], *data = small;
-    int err, datagram = s->type != SOCK_STREAM;
-    size_t n, stored, room = sizeof small;
-    if (size > room) {
-        err = ls_fd_pending(s->fd, &n);
-        if (err) return err;
-        if (n > room) {
-            room = n < size ? n : size;
-            data = ls_state_lend(L, LS_STATE_RECEIVE, room);
-        }
+/* What is not plain data: the end of a stream, nothing at all, a datagram cut to size and its true length. */
+static int push_odd(lua_State *L, const ls_Socket *s, const char *data, size_t size, size_t n) {
+    if (n == 0 && size > 0 && s->type == SOCK_STREAM) {
+        lua_pushnil(L);
+        return 1;
     }
-    /* All of a datagram is read whatever the size, so that its length is known. */
-    err = ls_fd_recv(s->fd, datagram, data, datagram || size > room ? room : size, &n, peer);
-    if (!err) {
-        stored = n < room ? n : room;
-        if (stored > size) stored = size;
-        *cut = n > stored ? n : 0;
-        if (n == 0 && size > 0 && !datagram) lua_pushnil(L);
-        else lua_pushlstring(L, data, stored);
+    lua_pushlstring(L, data, n < size ? n : size);
+    if (n <= size) return 1;
+    lua_pushinteger(L, (lua_Integer)n);
+    return 2;
+}
+
+/* Pushes the n bytes that came, of which size are wanted; answers the number of values. */
+LS_HOT int push_received(lua_State *L, const ls_Socket *s, const char *data, size_t size, size_t n) {
+    if (LS_LIKELY(n - 1 < size)) { /* 1 to size */
+        lua_pushlstring(L, data, n);
+        return 1;
     }
-    if (data != small) ls_state_giveback(L, LS_STATE_RECEIVE, err ? -1 : -2);
+    return push_odd(L, s, data, size, n);
+}
+
+/* As receive, for more than RECEIVE_SIZE: into a block of the state, no larger than what waits. */
+static int receive_large(lua_State *L, const ls_Socket *s, size_t size, int *results, ls_Addr *peer) {
+    size_t n, room;
+    char *data;
+    int err = ls_fd_pending(s->fd, &n);
+    if (err) return err;
+    room = n < RECEIVE_SIZE ? RECEIVE_SIZE : n < size ? n : size;
+    data = ls_state_lend(L, LS_STATE_RECEIVE, room);
+    err = ls_fd_recv(s->fd, s->type != SOCK_STREAM, data, room, &n, peer);
+    *results = err ? 0 : push_received(L, s, data, room, n);
+    ls_state_giveback(L, LS_STATE_RECEIVE, -1 - *results);
     return err;
 }
 
-/* sock:recv([size]) -> data | data, length | false | nil | nil, message, name;  length: of a datagram that was cut */
+/* Receives up to size bytes and pushes them, *results values. All of a datagram is read whatever the size, so that its
+   true length is known. */
+LS_HOT int receive(lua_State *L, const ls_Socket *s, size_t size, int *results, ls_Addr *peer) {
+    char data[RECEIVE_SIZE];
+    int err, datagram = s->type != SOCK_STREAM;
+    size_t n;
+    if (size > sizeof data) return receive_large(L, s, size, results, peer);
+    if (datagram) err = ls_fd_recv(s->fd, 1, data, sizeof data, &n, peer);
+    else err = ls_fd_recv(s->fd, 0, data, size, &n, peer);
+    if (LS_LIKELY(!err)) *results = push_received(L, s, data, size, n);
+    return err;
+}
+
+/* sock:recv([size]) -> data [, length] | false | nil | nil, message, name;  length: of a datagram that was cut */
 static int sock_recv(lua_State *L) {
-    const ls_Socket *s = ls_socket_check(L, 1);
-    size_t cut, size = ls_value_size(L, 2, RECEIVE_SIZE);
-    int err = receive(L, s, size, NULL, &cut);
-    if (err) return ls_fail_io(L, err);
-    if (!cut) return 1;
-    lua_pushinteger(L, (lua_Integer)cut);
-    return 2;
+    const ls_Socket *s = check_self(L);
+    int results, err = receive(L, s, ls_value_size(L, 2, RECEIVE_SIZE), &results, NULL);
+    return LS_LIKELY(!err) ? results : ls_fail_io(L, err);
 }
 
 /* sock:recvfrom([size]) -> data, address, port [, length] | false | nil | nil, message, name */
 static int sock_recvfrom(lua_State *L) {
-    const ls_Socket *s = ls_socket_check(L, 1);
-    size_t cut, size = ls_value_size(L, 2, RECEIVE_SIZE);
+    const ls_Socket *s = check_self(L);
     ls_Addr peer;
-    int err = receive(L, s, size, &peer, &cut);
+    int results, err = receive(L, s, ls_value_size(L, 2, RECEIVE_SIZE), &results, &peer);
     if (err) return ls_fail_io(L, err);
     if (lua_isnil(L, -1)) return 1;
     ls_value_pushpeer(L, &peer);
-    if (!cut) return 3;
-    lua_pushinteger(L, (lua_Integer)cut);
+    if (results == 1) return 3;
+    lua_pushvalue(L, -3); /* data, length, address, port, length */
+    lua_remove(L, -5);
     return 4;
 }
 
-static int push_sent(lua_State *L, int err, size_t n) {
-    if (err) return ls_fail_io(L, err);
+LS_HOT int push_sent(lua_State *L, int err, size_t n) {
+    if (!LS_LIKELY(!err)) return ls_fail_io(L, err);
     lua_pushinteger(L, (lua_Integer)n);
     return 1;
 }
 
 /* sock:send(data) -> count | false | nil, message, name */
 static int sock_send(lua_State *L) {
-    const ls_Socket *s = ls_socket_check(L, 1);
+    const ls_Socket *s = check_self(L);
     size_t len, n;
-    const char *data = luaL_checklstring(L, 2, &len);
-    int err = ls_fd_send(s->fd, data, len, &n, NULL);
+    const char *data = lua_tolstring(L, 2, &len);
+    int err;
+    if (!data) return ls_value_wrongtype(L, 2, "string");
+    err = ls_fd_send(s->fd, data, len, &n, NULL);
     return push_sent(L, err, n);
 }
 
@@ -225,7 +254,7 @@ static int sock_sendto(lua_State *L) {
     unsigned port;
     const char *address;
     int err;
-    letter.s = ls_socket_check(L, 1);
+    letter.s = check_self(L);
     letter.data = luaL_checklstring(L, 2, &letter.len);
     address = ls_value_address(L, 3, &len);
     port = (unsigned)ls_value_port(L, 4);
@@ -240,25 +269,34 @@ static int sock_sendto(lua_State *L) {
 
 /* sock:close() -> true | nil, message, name;  harmless when closed */
 static int sock_close(lua_State *L) {
-    return ls_result(L, ls_socket_close(ls_socket_check(L, 1)));
+    return ls_result(L, ls_socket_close(check_self(L)));
 }
 
 static int sock_gc(lua_State *L) {
-    ls_Socket *s = ls_socket_check(L, 1);
+    ls_Socket *s = check_self(L);
     ls_socket_close(s);
     s->magic = NULL; /* the memory may come back as another library's userdata */
     return 0;
 }
 
 static int sock_tostring(lua_State *L) {
-    lua_pushfstring(L, "socket: %p", (void *)ls_socket_check(L, 1));
+    lua_pushfstring(L, "socket: %p", (void *)check_self(L));
     return 1;
 }
 
+/* What is called most stands first: the first keys of a table get the places where a look-up begins. */
 static const luaL_Reg methods[] = {
-    { "info", sock_info },     { "status", sock_status },     { "getfd", sock_getfd }, { "setfd", sock_setfd },
-    { "accept", sock_accept }, { "recv", sock_recv },         { "recvfrom", sock_recvfrom },
-    { "send", sock_send },     { "sendto", sock_sendto },     { "close", sock_close }, { NULL, NULL },
+    { "send", sock_send },
+    { "recv", sock_recv },
+    { "sendto", sock_sendto },
+    { "recvfrom", sock_recvfrom },
+    { "accept", sock_accept },
+    { "close", sock_close },
+    { "status", sock_status },
+    { "getfd", sock_getfd },
+    { "setfd", sock_setfd },
+    { "info", sock_info },
+    { NULL, NULL },
 };
 
 static const luaL_Reg metamethods[] = {
@@ -269,16 +307,14 @@ static const luaL_Reg metamethods[] = {
 };
 
 void ls_socket_open(lua_State *L) {
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, LS_OPEN_STATE, LS_STATE_SOCKET);
+    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 16);
+    ls_state_register(L, methods);
+    lua_setfield(L, -2, "__index");
     ls_state_register(L, metamethods);
     lua_pushliteral(L, "socket");
     lua_setfield(L, -2, "__type");
     lua_pushliteral(L, "socket");
     lua_setfield(L, -2, "__name");
-    lua_newtable(L);
-    ls_state_register(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    lua_rawseti(L, LS_OPEN_STATE, LS_STATE_SOCKET);
 }

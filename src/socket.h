@@ -17,8 +17,7 @@ enum { LS_SOCKET_BOUND = 1 /* made by bind */, LS_SOCKET_MULTICAST = 2 };
 /* Pushes a socket that is born closed: open a descriptor into it, and any error after that leaks nothing. */
 ls_Socket *ls_socket_new(lua_State *L);
 
-/* The socket at this place of the stack; raises, or answers NULL. Only from a function of the library. */
-ls_Socket *ls_socket_check(lua_State *L, int arg);
+/* The socket at this place of the stack, or NULL. Only from a function of the library. */
 ls_Socket *ls_socket_test(lua_State *L, int index);
 
 /* 0 or an errno; harmless on a closed one. */

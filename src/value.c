@@ -1,7 +1,6 @@
 /* Lua values <-> C values. What the values are for is left to the callers. */
 #include "value.h"
 
-#include <limits.h>
 #include <string.h>
 
 static const char *wrong_type(lua_State *L, int index, const char *expected) {
@@ -59,7 +58,7 @@ const char *ls_value_address(lua_State *L, int arg, size_t *len) {
     return address;
 }
 
-size_t ls_value_size(lua_State *L, int arg, size_t fallback) {
+size_t ls_value_anysize(lua_State *L, int arg, size_t fallback) {
     return lua_isnoneornil(L, arg) ? fallback : (size_t)ls_value_int(L, arg, "size", 0, INT_MAX);
 }
 

@@ -5,6 +5,8 @@
 #include "compat.h"
 #include "net/addr.h"
 
+#include <limits.h>
+
 /* luaL_typeerror, which not every Lua has. Does not return. */
 int ls_value_wrongtype(lua_State *L, int arg, const char *expected);
 
@@ -22,7 +24,11 @@ int ls_value_port(lua_State *L, int arg);
 const char *ls_value_address(lua_State *L, int arg, size_t *len);
 
 /* A count of bytes: 0 to 2^31 - 1. fallback: what it is where the argument is absent or nil. */
-size_t ls_value_size(lua_State *L, int arg, size_t fallback);
+size_t ls_value_anysize(lua_State *L, int arg, size_t fallback);
+LS_HOT size_t ls_value_size(lua_State *L, int arg, size_t fallback) {
+    lua_Integer size = ls_tointeger(L, arg);
+    return LS_LIKELY(size > 0 && size <= INT_MAX) ? (size_t)size : ls_value_anysize(L, arg, fallback);
+}
 
 /* Pushes the address as text; zone: with its %zone. */
 void ls_value_pushtext(lua_State *L, const ls_Addr *addr, int zone);

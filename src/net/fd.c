@@ -1,21 +1,13 @@
 /* The system calls, once each, with what every platform needs around them. What the bytes mean is left to others. */
 #include "fd.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 /* ---- no SIGPIPE ---- */
-
-#if LS_HAVE_MSG_NOSIGNAL
-#define SEND_FLAGS MSG_NOSIGNAL
-#else
-#define SEND_FLAGS 0
-#endif
 
 #if LS_HAVE_SO_NOSIGPIPE
 static int refuse_sigpipe(int fd) { return ls_fd_setint(fd, SOL_SOCKET, SO_NOSIGPIPE, 1); }
@@ -23,35 +15,33 @@ static int refuse_sigpipe(int fd) { return ls_fd_setint(fd, SOL_SOCKET, SO_NOSIG
 static int refuse_sigpipe(int fd) { return (void)fd, 0; }
 #endif
 
-#if LS_HAVE_MSG_NOSIGNAL || LS_HAVE_SO_NOSIGPIPE
-typedef int Held;
-static void hold_sigpipe(Held *held) { (void)held; }
-static void release_sigpipe(Held *held) { (void)held; }
-#else
-typedef struct Held {
-    sigset_t mask;
-    int waiting; /* one was pending before us: not ours to take */
-} Held;
-
-static void hold_sigpipe(Held *held) {
-    sigset_t pipes, pending;
-    sigemptyset(&pipes);
-    sigaddset(&pipes, SIGPIPE);
+#ifdef LS_FD_HOLDS_SIGPIPE
+static int sigpipe_is_pending(void) {
+    sigset_t pending;
     sigpending(&pending);
-    held->waiting = sigismember(&pending, SIGPIPE);
+    return sigismember(&pending, SIGPIPE);
+}
+
+static void only_sigpipe(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGPIPE);
+}
+
+void ls_fd_hold(ls_Held *held) {
+    sigset_t pipes;
+    only_sigpipe(&pipes);
+    held->waiting = sigpipe_is_pending();
     pthread_sigmask(SIG_BLOCK, &pipes, &held->mask);
 }
 
-/* Takes the signal that our write brought, then lets signals through again. Keeps errno. */
-static void release_sigpipe(Held *held) {
+ssize_t ls_fd_release(const ls_Held *held, ssize_t result) {
     int saved = errno, number;
-    sigset_t pipes, pending;
-    sigemptyset(&pipes);
-    sigaddset(&pipes, SIGPIPE);
-    sigpending(&pending);
-    if (!held->waiting && sigismember(&pending, SIGPIPE)) sigwait(&pipes, &number);
+    sigset_t pipes;
+    only_sigpipe(&pipes);
+    if (!held->waiting && sigpipe_is_pending()) sigwait(&pipes, &number);
     pthread_sigmask(SIG_SETMASK, &held->mask, NULL);
     errno = saved;
+    return result;
 }
 #endif
 
@@ -118,28 +108,18 @@ int ls_fd_close(int fd) {
 
 /* ---- bytes ---- */
 
-int ls_fd_recv(int fd, int datagram, void *data, size_t size, size_t *n, ls_Addr *peer) {
-    int flags = LS_HAVE_TRUE_LENGTH && datagram ? MSG_TRUNC : 0;
-    ssize_t got;
-    do {
-        if (peer) peer->len = sizeof peer->u;
-        got = recvfrom(fd, data, size, flags, peer ? &peer->u.sa : NULL, peer ? &peer->len : NULL);
-    } while (got < 0 && errno == EINTR);
-    if (got < 0) return errno;
+int ls_fd_recvagain(int fd, int flags, void *data, size_t size, size_t *n, ls_Addr *peer) {
+    ssize_t got = -1;
+    while (got < 0 && errno == EINTR) got = ls_fd_recvonce(fd, flags, data, size, peer);
     *n = (size_t)got;
-    return 0;
+    return got < 0 ? errno : 0;
 }
 
-int ls_fd_send(int fd, const void *data, size_t size, size_t *n, const ls_Addr *to) {
-    Held held;
-    ssize_t sent;
-    hold_sigpipe(&held);
-    do sent = sendto(fd, data, size, SEND_FLAGS, to ? &to->u.sa : NULL, to ? to->len : 0);
-    while (sent < 0 && errno == EINTR);
-    release_sigpipe(&held);
-    if (sent < 0) return errno;
+int ls_fd_sendagain(int fd, const void *data, size_t size, size_t *n, const ls_Addr *to) {
+    ssize_t sent = -1;
+    while (sent < 0 && errno == EINTR) sent = ls_fd_sendonce(fd, data, size, to);
     *n = (size_t)sent;
-    return 0;
+    return sent < 0 ? errno : 0;
 }
 
 int ls_fd_pending(int fd, size_t *n) {

@@ -4,7 +4,9 @@
 #define LS_NET_FD_H
 
 #include "addr.h"
+#include <errno.h>
 #include <poll.h>
+#include <signal.h>
 
 int ls_fd_socket(int family, int type, int *fd);
 int ls_fd_accept(int listener, int *fd, ls_Addr *peer);
@@ -19,10 +21,10 @@ int ls_fd_close(int fd);
 
 /* *n: how many bytes came. A datagram that is longer than size is cut, and *n is its true length where the platform
    tells it, so *n may exceed size. peer (may be NULL): peer->len is 0 where the sender has no address. */
-int ls_fd_recv(int fd, int datagram, void *data, size_t size, size_t *n, ls_Addr *peer);
+LS_HOT int ls_fd_recv(int fd, int datagram, void *data, size_t size, size_t *n, ls_Addr *peer);
 
 /* to: NULL for the connected peer. */
-int ls_fd_send(int fd, const void *data, size_t size, size_t *n, const ls_Addr *to);
+LS_HOT int ls_fd_send(int fd, const void *data, size_t size, size_t *n, const ls_Addr *to);
 
 /* What waits to be read, in bytes; for datagrams at least the length of the first. */
 int ls_fd_pending(int fd, size_t *n);
@@ -37,5 +39,58 @@ int ls_fd_setint(int fd, int level, int option, int value);
 
 /* poll(2) with a time in seconds, rounded up to milliseconds; negative: for ever. EINTR ends it. *ready may be 0. */
 int ls_fd_poll(struct pollfd *fds, size_t count, double seconds, int *ready);
+
+/* ---- the hot path: inline, so that it costs little more than the system call ---- */
+
+#if LS_HAVE_MSG_NOSIGNAL
+#define LS_FD_SEND_FLAGS MSG_NOSIGNAL
+#else
+#define LS_FD_SEND_FLAGS 0
+#endif
+
+#if LS_HAVE_MSG_NOSIGNAL || LS_HAVE_SO_NOSIGPIPE
+#define LS_FD_WITHOUT_SIGPIPE(call) (call)
+#else
+/* Holds SIGPIPE back for the length of a call, and takes the one that the call brought. */
+typedef struct ls_Held {
+    sigset_t mask;
+    int waiting; /* one was pending before: not ours to take */
+} ls_Held;
+void ls_fd_hold(ls_Held *held);
+ssize_t ls_fd_release(const ls_Held *held, ssize_t result);
+#define LS_FD_WITHOUT_SIGPIPE(call) (ls_fd_hold(&held), ls_fd_release(&held, (call)))
+#define LS_FD_HOLDS_SIGPIPE 1
+#endif
+
+/* The same after a first failure, which errno tells: again, if it was a signal. */
+int ls_fd_recvagain(int fd, int flags, void *data, size_t size, size_t *n, ls_Addr *peer);
+int ls_fd_sendagain(int fd, const void *data, size_t size, size_t *n, const ls_Addr *to);
+
+LS_HOT ssize_t ls_fd_recvonce(int fd, int flags, void *data, size_t size, ls_Addr *peer) {
+    if (!peer) return recv(fd, data, size, flags);
+    peer->len = sizeof peer->u;
+    return recvfrom(fd, data, size, flags, &peer->u.sa, &peer->len);
+}
+
+LS_HOT int ls_fd_recv(int fd, int datagram, void *data, size_t size, size_t *n, ls_Addr *peer) {
+    int flags = LS_HAVE_TRUE_LENGTH && datagram ? MSG_TRUNC : 0;
+    ssize_t got = ls_fd_recvonce(fd, flags, data, size, peer);
+    *n = (size_t)got;
+    return LS_LIKELY(got >= 0) ? 0 : ls_fd_recvagain(fd, flags, data, size, n, peer);
+}
+
+LS_HOT ssize_t ls_fd_sendonce(int fd, const void *data, size_t size, const ls_Addr *to) {
+#ifdef LS_FD_HOLDS_SIGPIPE
+    ls_Held held;
+#endif
+    if (!to) return LS_FD_WITHOUT_SIGPIPE(send(fd, data, size, LS_FD_SEND_FLAGS));
+    return LS_FD_WITHOUT_SIGPIPE(sendto(fd, data, size, LS_FD_SEND_FLAGS, &to->u.sa, to->len));
+}
+
+LS_HOT int ls_fd_send(int fd, const void *data, size_t size, size_t *n, const ls_Addr *to) {
+    ssize_t sent = ls_fd_sendonce(fd, data, size, to);
+    *n = (size_t)sent;
+    return LS_LIKELY(sent >= 0) ? 0 : ls_fd_sendagain(fd, data, size, n, to);
+}
 
 #endif
