@@ -81,3 +81,45 @@ uninstall:
 .PHONY: clean
 clean:
 	rm -rf build
+
+# ---- trying and testing; each installs what it needs ----
+
+.PHONY: demo
+demo:
+	@tools/install demo
+	@$(MAKE) --no-print-directory
+	@$(MAKE) --no-print-directory run-demo
+
+.PHONY: run-demo
+run-demo:
+	@LUA_CPATH='$(BUILD)/?.so' $(LUA) samples/demo.lua
+
+.PHONY: test
+test:
+	@tools/install test
+	@tools/test
+
+.PHONY: check
+check:
+	@tools/install check
+	@tools/check
+
+.PHONY: lint
+lint:
+	@tools/install check
+	@tools/lint
+
+# For scripts that compile with the same warnings.
+.PHONY: warnings
+warnings:
+	@echo $(WARNINGS)
+
+.PHONY: help
+help:
+	@echo 'make            build for the Lua that is found; LUA=lua5.3 for another: build/<name>/lsocket.so'
+	@echo 'make all-luas   build for every Lua that is installed'
+	@echo 'make demo       see it work'
+	@echo 'make test       run every spec on every Lua'
+	@echo 'make check      the slower checks: lint, sanitizers, valgrind, fallbacks, samples'
+	@echo 'make install    PREFIX= DESTDIR=; make uninstall takes it away again'
+	@echo 'make clean'

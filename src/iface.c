@@ -108,7 +108,8 @@ static int core_getinterfaces(lua_State *L) {
     lua_newtable(L);
     for (item = list; item; item = item->ifa_next) {
         /* An interface without any address (a fresh tun) has no sockaddr at all. */
-        if (!item->ifa_addr || (item->ifa_addr->sa_family != AF_INET && item->ifa_addr->sa_family != AF_INET6)) continue;
+        int family = item->ifa_addr ? item->ifa_addr->sa_family : AF_UNSPEC;
+        if (family != AF_INET && family != AF_INET6) continue;
         push_interface(L, list, item);
         lua_rawseti(L, -2, ++n);
     }

@@ -68,8 +68,10 @@ static void read_connect(lua_State *L, Request *r) {
 
 /* Reads the value on top of the stack as the named argument; answers NULL or what is wrong. */
 static const char *read_named(lua_State *L, const char *name, Request *r) {
-    if (strcmp(name, "type") == 0)
-        return lua_type(L, -1) == LUA_TSTRING && read_type(lua_tostring(L, -1), r) ? NULL : "tcp, udp or mcast expected";
+    if (strcmp(name, "type") == 0) {
+        int known = lua_type(L, -1) == LUA_TSTRING && read_type(lua_tostring(L, -1), r);
+        return known ? NULL : "tcp, udp or mcast expected";
+    }
     if (strcmp(name, "address") == 0) return ls_value_readaddress(L, -1, &r->address, &r->len);
     if (strcmp(name, "port") == 0) return ls_value_readport(L, -1, &r->port);
     if (strcmp(name, "backlog") == 0) return ls_value_readint(L, -1, name, 0, INT_MAX, &r->backlog);
