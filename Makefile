@@ -87,7 +87,7 @@ clean:
 .PHONY: demo
 demo:
 	@tools/install demo
-	@$(MAKE) --no-print-directory
+	@$(MAKE) --no-print-directory -s
 	@$(MAKE) --no-print-directory run-demo
 
 .PHONY: run-demo

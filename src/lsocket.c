@@ -76,7 +76,10 @@ static const char *read_named(lua_State *L, const char *name, Request *r) {
     if (strcmp(name, "port") == 0) return ls_value_readport(L, -1, &r->port);
     if (strcmp(name, "backlog") == 0) return ls_value_readint(L, -1, name, 0, INT_MAX, &r->backlog);
     if (strcmp(name, "ttl") == 0) return ls_value_readint(L, -1, name, 0, 255, &r->ttl);
-    if (strcmp(name, "reuseaddr") == 0) return r->reuseaddr = lua_toboolean(L, -1), NULL;
+    if (strcmp(name, "reuseaddr") == 0) {
+        r->reuseaddr = lua_toboolean(L, -1);
+        return lua_isboolean(L, -1) ? NULL : "boolean expected";
+    }
     return "no such argument";
 }
 

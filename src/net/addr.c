@@ -68,12 +68,12 @@ static int parse_numeric(const char *text, const char *zone, ls_Addr *addr) {
 
 int ls_addr_parse(const char *text, size_t len, unsigned port, ls_Addr *addr) {
     char host[NI_MAXHOST], *zone;
-    int err;
+    int err, bracketed = len >= 2 && text[0] == '[' && text[len - 1] == ']';
     memset(addr, 0, sizeof *addr);
     if (len > 0 && text[0] == '@') return parse_abstract(text + 1, len - 1, addr);
     if (ls_addr_isunix(text, len)) return parse_path(text, len, addr);
     if (len >= sizeof host) return ENAMETOOLONG;
-    if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
+    if (bracketed) {
         text++;
         len -= 2;
     }
@@ -83,7 +83,7 @@ int ls_addr_parse(const char *text, size_t len, unsigned port, ls_Addr *addr) {
     if (zone) *zone++ = '\0';
     err = parse_numeric(host, zone, addr);
     if (err == 0) ls_addr_setport(addr, port);
-    return err;
+    return err == LS_ADDR_NAME && bracketed ? LS_EAI(EAI_NONAME) : err;
 }
 
 int ls_addr_isunix(const char *text, size_t len) {

@@ -16,7 +16,7 @@ int ls_gai_lookup(const char *name, size_t len, int family, struct addrinfo **li
     hints.ai_family = family;
     hints.ai_socktype = SOCK_STREAM; /* any one: without it every address comes once for each type */
     code = getaddrinfo(host, NULL, &hints, list);
-    if (code == EAI_SYSTEM) return errno;
+    if (code == EAI_SYSTEM && errno != 0) return errno;
     return code ? LS_EAI(code) : 0;
 }
 
