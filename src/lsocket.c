@@ -119,6 +119,7 @@ static int open_at(Opening *o, const ls_Addr *where, int (*use)(const Request *,
     ls_Addr addr = *where;
     int err;
     if (o->request->multicast) ls_mcast_choose(&addr);
+    else if (ls_addr_haslostzone(&addr)) return EINVAL;
     err = ls_fd_socket(addr.u.sa.sa_family, o->request->type, &o->s->fd);
     if (err) return err;
     o->s->family = addr.u.sa.sa_family;

@@ -247,6 +247,14 @@ static int send_to(void *context, const ls_Addr *addr) {
     return err ? err : ls_fd_send(letter->s->fd, letter->data, letter->len, &letter->sent, &to);
 }
 
+/* A name is looked up in the socket's family; an IPv6 socket reaches those that have IPv4 alone, too. */
+static int post(Letter *letter, const char *address, size_t len, unsigned port) {
+    int err = ls_gai_try(address, len, port, letter->s->family, send_to, letter);
+    if (LS_ISEAI(err) && letter->s->family == AF_INET6)
+        err = ls_gai_try(address, len, port, AF_INET, send_to, letter);
+    return err;
+}
+
 /* sock:sendto(data, address, port) -> count | false | nil, message, name;  a stream ignores the address */
 static int sock_sendto(lua_State *L) {
     Letter letter;
@@ -261,7 +269,7 @@ static int sock_sendto(lua_State *L) {
     if (letter.s->type == SOCK_STREAM || letter.s->fd < 0)
         err = ls_fd_send(letter.s->fd, letter.data, letter.len, &letter.sent, NULL);
     else
-        err = ls_gai_try(address, len, port, letter.s->family, send_to, &letter);
+        err = post(&letter, address, len, port);
     return push_sent(L, err, letter.sent);
 }
 

@@ -158,6 +158,7 @@ void ls_addr_setport(ls_Addr *addr, unsigned port) {
 
 int ls_addr_suit(ls_Addr *addr, int family) {
     struct sockaddr_in6 in6;
+    if (ls_addr_haslostzone(addr)) return EINVAL;
     if (addr->u.sa.sa_family == family) return 0;
     if (addr->u.sa.sa_family != AF_INET || family != AF_INET6) return EAFNOSUPPORT;
     memset(&in6, 0, sizeof in6);
@@ -168,6 +169,10 @@ int ls_addr_suit(ls_Addr *addr, int family) {
     addr->u.in6 = in6;
     addr->len = sizeof in6;
     return 0;
+}
+
+int ls_addr_haslostzone(const ls_Addr *addr) {
+    return addr->u.sa.sa_family == AF_INET && addr->ifindex != 0;
 }
 
 int ls_addr_isgroup(const ls_Addr *addr) {

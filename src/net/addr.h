@@ -52,8 +52,11 @@ unsigned ls_addr_port(const ls_Addr *addr);
 void ls_addr_setport(ls_Addr *addr, unsigned port);
 
 /* Makes the address one that a socket of this family can send to: IPv4 becomes ::ffff:a.b.c.d for an IPv6 socket.
-   0, or EAFNOSUPPORT. */
+   0, EAFNOSUPPORT, or EINVAL for an IPv4 group with a zone. */
 int ls_addr_suit(ls_Addr *addr, int family);
+
+/* Has it a zone that its sockaddr cannot hold (an IPv4 group's)? Only multicast sockets can do what it asks. */
+int ls_addr_haslostzone(const ls_Addr *addr);
 
 /* Is it a multicast group (224.0.0.0/4, ff00::/8)? */
 int ls_addr_isgroup(const ls_Addr *addr);

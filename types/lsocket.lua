@@ -1,0 +1,220 @@
+---@meta lsocket
+-- LuaCATS annotations of every public name, for editors and checkers; no program loads this file.
+-- What the functions do in full is left to doc/manual.md.
+-- luacheck: no unused args
+
+---Sockets that never block: TCP, UDP, multicast and unix domain.
+---
+---Every call that can fail answers with a value, with `false` (it would have to wait), with `nil` alone (the stream has
+---ended) or with `nil, message, name`, where name is the error's symbol: `"ECONNREFUSED"`, `"EAI_NONAME"`.
+---Wrong arguments raise.
+---@class lsocket
+---@field INADDR_ANY string   `"0.0.0.0"`: any IPv4 address of this machine
+---@field IN6ADDR_ANY string  `"::"`: any IPv6 address of this machine
+---@field _VERSION string     the library's version: `"2.0.0"`
+local lsocket = {}
+
+---In any case of letters. With a unix domain address, tcp is a stream and udp a datagram socket.
+---@alias lsocket.Type "tcp" | "udp" | "mcast"
+
+---What select takes: a socket, anything with a getfd method, or a descriptor.
+---@alias lsocket.Selectable lsocket.Socket | lsocket.HasDescriptor | integer
+
+---An object of another library, or of the program's own.
+---@class lsocket.HasDescriptor
+---@field getfd fun(self): integer  answers the descriptor, or a negative number when it is closed
+
+---What resolve gives, for each address.
+---@class lsocket.Address
+---@field family "inet" | "inet6"  IPv4 or IPv6
+---@field addr string              the address as text, an IPv6 one with its zone if it has one
+
+---One end of a connection, as info("peer") and info("socket") give it.
+---@class lsocket.End
+---@field family "inet" | "inet6" | "unix"  the kind of address
+---@field addr string     the address as text, a path, or an abstract name with its `@`; `""`: an end without a name
+---@field port integer?   0 to 65535; absent for unix domain sockets
+
+---What info() gives.
+---@class lsocket.Info
+---@field fd integer                        the descriptor; -1 when closed
+---@field family "inet" | "inet6" | "unix"  the kind of address
+---@field type "tcp" | "udp" | "unknown"    stream, datagram, or closed
+---@field listening boolean                 made by bind, and open
+---@field multicast boolean                 made with type "mcast"
+
+---What getinterfaces gives, for each address of each interface.
+---@class lsocket.Interface
+---@field name string              the interface's name: `"eth0"`
+---@field index integer            its number
+---@field family "inet" | "inet6"  IPv4 or IPv6
+---@field addr string              the address, without a zone
+---@field mask string              the netmask, in the family's notation
+---@field broadcast string?        the broadcast address; IPv4 only
+---@field peer string?             the other end's address; point-to-point interfaces only
+---@field hwaddr string?           the hardware address: `"02:fc:00:00:00:01"`
+---@field flags lsocket.Flags      what the interface is and can do
+
+---A set: each flag is true or absent.
+---@class lsocket.Flags
+---@field up true?           it is switched on
+---@field running true?      its link works
+---@field loopback true?     it leads back to this machine
+---@field broadcast true?    it has a broadcast address
+---@field multicast true?    it can multicast
+---@field pointopoint true?  it leads to one peer
+
+---Named arguments of bind. An unknown name raises.
+---@class lsocket.BindArguments
+---@field type lsocket.Type?         "tcp" by default
+---@field address string?            "0.0.0.0" by default
+---@field port (integer | string)?   0 to 65535, 0: the system chooses; needed but for unix domain addresses
+---@field backlog integer?           connections that may wait to be accepted; 5 by default
+---@field reuseaddr boolean?         share the address with others that do so; false by default
+---@field ttl integer?               of no use here
+
+---Named arguments of connect. An unknown name raises.
+---@class lsocket.ConnectArguments
+---@field type lsocket.Type?         "tcp" by default
+---@field address string             address, path, abstract name or host name
+---@field port (integer | string)?   0 to 65535; needed but for unix domain addresses
+---@field ttl integer?               hops that multicast packets live, 0 to 255; 1 by default
+---@field backlog integer?           of no use here
+---@field reuseaddr boolean?         of no use here
+
+---Makes a socket with a local address; a TCP socket or unix stream listens.
+---A host name is looked up, which blocks.
+---@param type lsocket.Type?        "tcp" by default
+---@param address string?           address, path, `@` and an abstract name, or host name; "0.0.0.0" by default
+---@param port (integer | string)?  0 to 65535, 0: the system chooses; needed but for unix domain addresses
+---@param backlog integer?          connections that may wait to be accepted; 5 by default
+---@return lsocket.Socket? socket   bound, or nil
+---@return string? message          the system's text
+---@return string? name             the error's symbol
+---@overload fun(port: integer | string): lsocket.Socket?, string?, string?
+---@overload fun(address: string, port: integer | string | nil, backlog: integer?): lsocket.Socket?, string?, string?
+---@overload fun(type: lsocket.Type, port: integer | string): lsocket.Socket?, string?, string?
+---@overload fun(arguments: lsocket.BindArguments): lsocket.Socket?, string?, string?
+function lsocket.bind(type, address, port, backlog) end
+
+---Makes a socket and connects it. A TCP connection is still being made when it returns: wait until select finds the
+---socket writable, then ask status. A host name is looked up, which blocks.
+---@param type lsocket.Type?        "tcp" by default
+---@param address string            address, path, `@` and an abstract name, or host name
+---@param port (integer | string)?  0 to 65535; needed but for unix domain addresses
+---@param ttl integer?              hops that multicast packets live, 0 to 255; 1 by default
+---@return lsocket.Socket? socket   connected, or being connected, or nil
+---@return string? message          the system's text
+---@return string? name             the error's symbol
+---@overload fun(address: string, port: integer | string | nil, ttl: integer?): lsocket.Socket?, string?, string?
+---@overload fun(arguments: lsocket.ConnectArguments): lsocket.Socket?, string?, string?
+function lsocket.connect(type, address, port, ttl) end
+
+---Waits until any of the sockets is ready, or the time is over. The first number is the time, wherever it stands.
+---@param read lsocket.Selectable[]?   to read or accept from
+---@param write lsocket.Selectable[]?  to write to, or whose connection is being made
+---@param timeout number?              seconds, rounded up to a millisecond; negative or absent: for ever
+---@return lsocket.Selectable[] | false | nil readable  those of read that are ready; false: the time is over
+---@return lsocket.Selectable[] | string | nil writable  those of write that are ready; or a message
+---@return string? name                the error's symbol: "EINTR" after a signal
+---@overload fun(read: lsocket.Selectable[]?, timeout: number): lsocket.Selectable[] | false | nil, string?, string?
+---@overload fun(timeout: number): false | nil, string?, string?
+function lsocket.select(read, write, timeout) end
+
+---The addresses of a host, each once, in the system's order. Blocks, but for numeric addresses.
+---@param name string                    host name or numeric address
+---@return lsocket.Address[]? addresses  or nil
+---@return string? message               the system's text
+---@return string? symbol                the error's symbol: "EAI_NONAME", "EAI_AGAIN"
+function lsocket.resolve(name) end
+
+---The addresses of this machine's interfaces, a record for each address.
+---@return lsocket.Interface[]? interfaces  or nil
+---@return string? message                  the system's text
+---@return string? name                     the error's symbol
+function lsocket.getinterfaces() end
+
+---@type string
+lsocket.INADDR_ANY = "0.0.0.0"
+
+---@type string
+lsocket.IN6ADDR_ANY = "::"
+
+---@type string
+lsocket._VERSION = "2.0.0"
+
+---A socket. It owns its descriptor, which never blocks; collecting the socket closes it.
+---A closed socket's methods answer `nil, "Bad file descriptor", "EBADF"`.
+---@class lsocket.Socket
+local Socket = {}
+
+---What the socket is, or the address of one of its ends.
+---@param what ("peer" | "socket")?            the other end, or this one; in any case of letters
+---@return lsocket.Info | lsocket.End | nil info
+---@return string? message                     the system's text
+---@return string? name                        the error's symbol: "ENOTCONN"
+---@overload fun(self: lsocket.Socket): lsocket.Info
+---@overload fun(self: lsocket.Socket, what: "peer" | "socket"): lsocket.End?, string?, string?
+function Socket:info(what) end
+
+---The error that waits on the socket, and clears it: how a connection came out, once the socket is writable.
+---@return true? ok         no error
+---@return string? message  the system's text
+---@return string? name     the error's symbol: "ECONNREFUSED", "ETIMEDOUT"
+function Socket:status() end
+
+---The descriptor, which the socket still owns.
+---@return integer descriptor  -1 when closed
+function Socket:getfd() end
+
+---Forgets the descriptor without closing it: whoever asked getfd before owns it now.
+---@param fd integer        -1, nothing else
+---@return true? ok         forgotten
+---@return string? message  for any number but -1
+---@return string? name     the error's symbol: "EINVAL"
+function Socket:setfd(fd) end
+
+---Takes the next connection of a listening socket.
+---@return lsocket.Socket | false | nil socket  false: no connection waits
+---@return string? address                      the peer's, nil for unix domain sockets; or a message
+---@return (integer | string)? port             the peer's, nil for unix domain sockets; or the error's symbol
+function Socket:accept() end
+
+---Reads bytes of a stream, or one datagram.
+---@param size integer?                 the most that is wanted in bytes, 0 to 2147483647; 65536 by default
+---@return string | false | nil data    false: nothing there; nil alone: the stream has ended
+---@return (integer | string)? length   the true length in bytes of a datagram that was cut; or a message
+---@return string? name                 the error's symbol: "ECONNRESET"
+function Socket:recv(size) end
+
+---Reads one datagram, and tells who sent it.
+---@param size integer?                 the most that is wanted in bytes, 0 to 2147483647; 65536 by default
+---@return string | false | nil data    false: nothing there; nil alone: the stream has ended
+---@return string? address              the sender's, nil where it has none; or a message
+---@return (integer | string)? port     the sender's, 0 for unix domain sockets; or the error's symbol
+---@return integer? length              the true length in bytes of a datagram that was cut
+function Socket:recvfrom(size) end
+
+---Writes to the connected peer. A stream may take less than all: send the rest later.
+---@param data string | number          a number is sent as its text
+---@return integer | false | nil count  bytes taken; false: no room now, or not connected yet
+---@return string? message              the system's text
+---@return string? name                 the error's symbol: "EPIPE", "EMSGSIZE"
+function Socket:send(data) end
+
+---Sends a datagram to an address. A host name is looked up, which blocks. A stream ignores the address.
+---@param data string | number          a number is sent as its text
+---@param address string                address, path, `@` and an abstract name, or host name
+---@param port integer | string         0 to 65535; any for unix domain addresses
+---@return integer | false | nil count  bytes taken; false: no room now
+---@return string? message              the system's text
+---@return string? name                 the error's symbol: "EAFNOSUPPORT", "EACCES"
+function Socket:sendto(data, address, port) end
+
+---Closes the socket; harmless when it is closed.
+---@return true? ok         closed
+---@return string? message  the system's text
+---@return string? name     the error's symbol
+function Socket:close() end
+
+return lsocket
