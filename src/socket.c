@@ -212,8 +212,8 @@ static int sock_recvfrom(lua_State *L) {
     if (lua_isnil(L, -1)) return 1;
     ls_value_pushpeer(L, &peer);
     if (results == 1) return 3;
-    lua_pushvalue(L, -3); /* data, length, address, port, length */
-    lua_remove(L, -5);
+    lua_pushvalue(L, -3); /* data, length, address, port, length: the first length goes */
+    lua_remove(L, -4);
     return 4;
 }
 
