@@ -173,8 +173,8 @@ LS_HOT int push_received(lua_State *L, const ls_Socket *s, const char *data, siz
 static int receive_large(lua_State *L, const ls_Socket *s, size_t size, int *results, ls_Addr *peer) {
     size_t n, room;
     char *data;
-    int err = ls_fd_pending(s->fd, &n);
-    if (err) return err;
+    int err;
+    if (ls_fd_pending(s->fd, &n) != 0) n = 0; /* receiving tells why */
     room = n < RECEIVE_SIZE ? RECEIVE_SIZE : n < size ? n : size;
     data = ls_state_lend(L, LS_STATE_RECEIVE, room);
     err = ls_fd_recv(s->fd, s->type != SOCK_STREAM, data, room, &n, peer);

@@ -33,7 +33,7 @@ static unsigned parse_zone(const char *zone) {
     char *end;
     unsigned long index = strtoul(zone, &end, 10);
     if (*zone >= '0' && *zone <= '9' && *end == '\0') return index <= UINT_MAX ? (unsigned)index : 0;
-    return if_nametoindex(zone);
+    return strchr(zone, ':') ? 0 : if_nametoindex(zone); /* which would read "eth0:1" as eth0 */
 }
 
 static int only(const char *text, const char *characters) {

@@ -39,7 +39,7 @@ int ls_addr_parse(const char *text, size_t len, unsigned port, ls_Addr *addr);
 /* Is it a unix path or abstract name, which takes no port? */
 int ls_addr_isunix(const char *text, size_t len);
 
-/* Copies a sockaddr of a family that we know, or of the given family where it is a netmask cut short (BSD). */
+/* Copies an internet sockaddr; a netmask may be cut short and without its family (BSD), so the family is given. */
 void ls_addr_copy(ls_Addr *addr, const struct sockaddr *sa, int family);
 
 /* Writes the address without port into text; a path or abstract name may hold NULs, so the length is the answer.

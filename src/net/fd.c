@@ -57,7 +57,7 @@ static int set_flags(int fd) {
 
 /* A descriptor that could not be made ready is closed, so that nobody has to. */
 static int adopt(int fd, int err, int *out) {
-    if (!err) err = refuse_sigpipe(fd);
+    if (!err && refuse_sigpipe(fd) != 0) err = ECONNABORTED; /* macOS: the peer of a new connection has gone already */
     if (err) close(fd);
     else *out = fd;
     return err;

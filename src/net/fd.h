@@ -1,5 +1,5 @@
 /* The system calls, once each: descriptors that are close-on-exec and never block, calls that repeat after a signal,
-   writes that raise no SIGPIPE. Each answers 0 or an errno; results go through the out-parameters, set only on 0. */
+   writes that raise no SIGPIPE. Each answers 0 or an errno; the out-parameters hold results only where it is 0. */
 #ifndef LS_NET_FD_H
 #define LS_NET_FD_H
 

@@ -1,0 +1,80 @@
+-- Uses the library for very many rounds and says whether descriptors or memory grew: soak.lua KIND ROUNDS
+-- KIND: tcp, unix, resolve or interfaces. Exit status 1 where something grew; other failures raise.
+local lsocket = require "lsocket"
+local process = require "spec.process"
+
+local kind, rounds = arg[1], tonumber(arg[2])
+local warm_up = math.min(10000, math.floor(rounds / 5))
+local allowed = 1024 -- KiB
+local patience = 30
+
+-- A connection, bytes both ways, its end.
+local function exchange(listener, ...)
+  local client = assert(lsocket.connect(...))
+  assert(lsocket.select({ listener }, patience))
+  local server = assert(listener:accept())
+  assert(lsocket.select(nil, { client }, patience))
+  assert(client:status())
+  assert(client:send "ping" == 4)
+  assert(lsocket.select({ server }, patience))
+  assert(server:recv() == "ping")
+  assert(server:send "pong" == 4)
+  assert(lsocket.select({ client }, patience))
+  assert(client:recv() == "pong")
+  assert(client:close())
+  assert(lsocket.select({ server }, patience))
+  assert(server:recv() == nil)
+  assert(server:close())
+end
+
+local kinds = {}
+
+-- A closed connection keeps its pair of ports for a minute, so many addresses take turns.
+function kinds.tcp()
+  local listeners, ports = {}, {}
+  for i = 1, 16 do
+    listeners[i] = assert(lsocket.bind("127.0.0." .. i, 0, 100))
+    ports[i] = listeners[i]:info("socket").port
+  end
+  return function(round)
+    local i = round % 16 + 1
+    exchange(listeners[i], "127.0.0." .. i, ports[i])
+  end
+end
+
+function kinds.unix()
+  local path = os.tmpname()
+  os.remove(path)
+  local listener = assert(lsocket.bind(path))
+  return function() exchange(listener, path) end, function() os.remove(path) end
+end
+
+function kinds.resolve()
+  return function()
+    local list = assert(lsocket.resolve "localhost")
+    assert(list[1].addr)
+  end
+end
+
+function kinds.interfaces()
+  return function()
+    local list = assert(lsocket.getinterfaces())
+    assert(list[1].addr)
+  end
+end
+
+local round, finish = assert(kinds[kind], "tcp, unix, resolve or interfaces")()
+local function run(from, to)
+  for i = from, to do round(i) end
+  local descriptors, rss = process.count(), process.rss()
+  print(("%s after %d rounds: %d descriptors, %d KiB"):format(kind, to, descriptors, rss))
+  return descriptors, rss
+end
+
+local descriptors, rss = run(1, warm_up)
+local descriptors_after, rss_after = run(warm_up + 1, rounds)
+if finish then finish() end
+if descriptors ~= descriptors_after or rss_after - rss > allowed then
+  print "something leaks"
+  os.exit(1)
+end

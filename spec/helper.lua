@@ -1,0 +1,293 @@
+-- What several specs need: connected sockets, waiting with a deadline, child processes, checks of failures.
+-- What is expected of the library is left to the specs.
+local lsocket = require "lsocket"
+local process = require "spec.process"
+local system = require "system" -- comes with busted
+
+local helper = {}
+
+helper.now = system.monotime
+
+local slow = os.getenv "LS_SLOW" == "1"
+
+-- How long to wait for what must happen: far longer than it takes, as a wait that works ends at once.
+helper.patience = slow and 120 or 10
+
+-- A number of rounds, fewer where every instruction is watched (valgrind, sanitizers).
+function helper.scale(n)
+  return slow and math.max(1, math.floor(n / 20)) or n
+end
+
+-- ---- what a test needs; each takes busted's pending of that test and does not return without the thing ----
+
+helper.need = {}
+
+function helper.need.sandbox(pending)
+  if os.getenv "LS_SANDBOX" ~= "1" then pending "needs a network namespace" end
+end
+
+function helper.need.speed(pending)
+  if slow then pending "too slow, or not to be measured, while every instruction is watched (LS_SLOW)" end
+end
+
+function helper.need.proc(pending)
+  if not process.read "/proc/self/stat" then pending "needs /proc" end
+end
+
+function helper.need.ipv6(pending)
+  local sock = lsocket.bind("udp", "::1", 0)
+  if not sock then pending "needs IPv6" end
+  sock:close()
+end
+
+function helper.need.abstract(pending)
+  local sock = lsocket.bind(helper.name())
+  if not sock then pending "needs abstract unix names" end
+  sock:close()
+end
+
+-- command: one that succeeds where the tool can be used
+function helper.need.tool(pending, command)
+  local pipe = io.popen("{ " .. command .. "; } > /dev/null 2>&1 && echo yes")
+  local answer = pipe:read "*a"
+  pipe:close()
+  if answer ~= "yes\n" then pending("needs: " .. command) end
+end
+
+-- ---- results ----
+
+function helper.pack(...)
+  return { n = select("#", ...), ... }
+end
+
+-- The texts of the C library for the failures that specs cause.
+helper.texts = {
+  EACCES = "Permission denied",
+  EADDRINUSE = "Address already in use",
+  EADDRNOTAVAIL = "Cannot assign requested address",
+  EAFNOSUPPORT = "Address family not supported by protocol",
+  EAGAIN = "Resource temporarily unavailable",
+  EAI_NONAME = "Name or service not known",
+  EBADF = "Bad file descriptor",
+  ECONNREFUSED = "Connection refused",
+  ECONNRESET = "Connection reset by peer",
+  EDESTADDRREQ = "Destination address required",
+  EINTR = "Interrupted system call",
+  EINVAL = "Invalid argument",
+  EMFILE = "Too many open files",
+  EMSGSIZE = "Message too long",
+  ENAMETOOLONG = "File name too long",
+  ENETUNREACH = "Network is unreachable",
+  ENODEV = "No such device",
+  ENOENT = "No such file or directory",
+  ENOTCONN = "Transport endpoint is not connected",
+  EOPNOTSUPP = "Operation not supported",
+  EPIPE = "Broken pipe",
+  EPROTOTYPE = "Protocol wrong type for socket",
+}
+
+local function describe_results(results)
+  local texts = {}
+  for i = 1, results.n do texts[i] = tostring(results[i]) end
+  return "(" .. table.concat(texts, ", ") .. ")"
+end
+
+-- The results that follow must be nil, the system's text (or the given one), the name of the failure.
+function helper.fails(name, ...)
+  local results = helper.pack(...)
+  local text = helper.texts[name]
+  if results.n ~= 3 or results[1] ~= nil or results[2] ~= text or results[3] ~= name then
+    error("expected (nil, " .. tostring(text) .. ", " .. name .. "), got " .. describe_results(results), 2)
+  end
+end
+
+-- Calling must raise a text that has this in it.
+function helper.raises(text, call, ...)
+  local results = helper.pack(pcall(call, ...))
+  if results[1] then error("expected an error, got " .. describe_results(results), 2) end
+  local message = tostring(results[2])
+  if not message:find(text, 1, true) then
+    error("expected an error with '" .. text .. "', got '" .. message .. "'", 2)
+  end
+end
+
+-- ---- waiting ----
+
+-- Waits until the socket can be read; answers it.
+function helper.readable(sock)
+  local ready, message = lsocket.select({ sock }, helper.patience)
+  if not ready then error("not readable: " .. tostring(message or "time is up"), 2) end
+  return sock
+end
+
+function helper.writable(sock)
+  local ready, message = lsocket.select(nil, { sock }, helper.patience)
+  if not ready then error("not writable: " .. tostring(message or "time is up"), 2) end
+  return sock
+end
+
+-- Is it ready now? For what must not become ready, a little later counts as never.
+function helper.is_readable(sock, seconds)
+  return lsocket.select({ sock }, seconds or 0.02) and true or false
+end
+
+function helper.is_writable(sock, seconds)
+  return lsocket.select(nil, { sock }, seconds or 0.02) and true or false
+end
+
+-- Asks again and again until check answers something true, and answers that.
+function helper.eventually(what, check)
+  local deadline = helper.now() + helper.patience
+  repeat
+    local result = check()
+    if result then return result end
+    lsocket.select(0.002)
+  until helper.now() > deadline
+  error("waited in vain: " .. what, 2)
+end
+
+-- ---- sockets ----
+
+function helper.port(sock)
+  return assert(sock:info "socket").port
+end
+
+function helper.bind(...)
+  local sock = assert(lsocket.bind(...))
+  return sock, helper.port(sock)
+end
+
+-- A connection over a listener, which stays open: client, server.
+function helper.connect_to(listener, ...)
+  local client = assert(lsocket.connect(...))
+  helper.readable(listener)
+  local server = assert(listener:accept())
+  helper.writable(client)
+  assert(client:status())
+  return client, server
+end
+
+-- Two connected stream sockets: client, server.
+function helper.tcp(address)
+  address = address or "127.0.0.1"
+  local listener, port = helper.bind(address, 0)
+  local client, server = helper.connect_to(listener, address, port)
+  listener:close()
+  return client, server
+end
+
+-- A port that refuses tcp connections for as long as the second result is kept: the near end of a connection has it.
+function helper.refusing_port()
+  local client, server = helper.tcp()
+  return helper.port(client), { client, server }
+end
+
+-- A udp port that nobody reads from: the socket that has it is connected to somebody else.
+function helper.refusing_udp_port()
+  local keeper = assert(lsocket.connect("udp", "127.0.0.1", 9))
+  return helper.port(keeper), keeper
+end
+
+-- A tcp socket whose connection was refused and has not told so yet.
+function helper.refused()
+  local port, keeper = helper.refusing_port()
+  local sock = assert(lsocket.connect("127.0.0.1", port))
+  helper.writable(sock)
+  return sock, keeper
+end
+
+-- Exactly so many bytes of a stream; fewer where it ends.
+function helper.receive(sock, count)
+  local pieces = {}
+  while count > 0 do
+    helper.readable(sock)
+    local piece = sock:recv(count)
+    if piece == nil then break end
+    if piece then
+      pieces[#pieces + 1] = piece
+      count = count - #piece
+    end
+  end
+  return table.concat(pieces)
+end
+
+-- Sends until no more is taken; answers how much that was.
+function helper.fill(sock)
+  local piece, total = ("x"):rep(65536), 0
+  while true do
+    local count, message = sock:send(piece)
+    assert(count ~= nil, message)
+    if not count then return total end
+    total = total + count
+  end
+end
+
+-- ---- names of the unix kind ----
+
+local paths, names = {}, 0
+
+-- A path where nothing is; what is made there goes away with helper.remove_paths, which specs call after each test.
+function helper.path()
+  local path = os.tmpname()
+  os.remove(path)
+  paths[#paths + 1] = path
+  return path
+end
+
+function helper.remove_paths()
+  for _, path in ipairs(paths) do os.remove(path) end
+  paths = {}
+end
+
+-- An abstract name that nobody else uses.
+function helper.name()
+  names = names + 1
+  return "@lsocket-spec-" .. (tostring(paths):match "0x%x+" or "") .. "-" .. process.pid() .. "-" .. names
+end
+
+-- ---- child processes ----
+
+function helper.quote(text)
+  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
+end
+
+local function find_interpreter()
+  local i = -1
+  while arg and arg[i - 1] do i = i - 1 end
+  return arg and arg[i] or "lua"
+end
+
+helper.interpreter = find_interpreter()
+
+-- The command line that runs spec/child/<program>.lua with the interpreter and the library of this process.
+function helper.command(program, ...)
+  local words = { "env -u LUA_INIT" }
+  for minor = 1, 5 do words[#words + 1] = ("-u LUA_PATH_5_%d -u LUA_CPATH_5_%d"):format(minor, minor) end
+  words[#words + 1] = "LUA_PATH=" .. helper.quote(package.path)
+  words[#words + 1] = "LUA_CPATH=" .. helper.quote(package.cpath)
+  words[#words + 1] = helper.quote(helper.interpreter)
+  words[#words + 1] = "spec/child/" .. program .. ".lua"
+  for _, word in ipairs { ... } do words[#words + 1] = helper.quote(word) end
+  return table.concat(words, " ")
+end
+
+-- The command line that runs a child while some of its system calls fail: "accept,accept4", "ECONNABORTED:when=1".
+function helper.inject(calls, failure, program, ...)
+  return "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 strace -f -o /dev/null -e trace=" .. calls ..
+    " -e inject=" .. calls .. ":error=" .. failure .. " " .. helper.command(program, ...)
+end
+
+function helper.need.injection(pending)
+  helper.need.tool(pending, "strace -f -e inject=accept4:error=EINTR true")
+end
+
+-- Runs a command to its end: what it printed, its exit status.
+function helper.run(command)
+  local pipe = assert(io.popen("( " .. command .. " ) 2>&1; echo status=$?"))
+  local output = pipe:read "*a"
+  pipe:close()
+  local text, status = output:match "^(.*)status=(%d+)\n$"
+  return text, tonumber(status)
+end
+
+return helper

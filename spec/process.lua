@@ -1,0 +1,65 @@
+-- What the kernel says about this process: its descriptors, memory and signals, read from /proc.
+-- Used by the specs and by the programs in spec/child; what to make of the figures is left to them.
+local process = {}
+
+-- The text of a file of /proc; nil where there is none.
+function process.read(path)
+  local file = io.open(path)
+  if not file then return nil end
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+function process.pid()
+  return (assert(process.read "/proc/self/stat", "no /proc"):match "^%d+")
+end
+
+-- Descriptor -> what it leads to, such as "socket:[4711]", but for the pipe through which the list itself comes: its
+-- far end may or may not be closed by then.
+function process.descriptors(pid)
+  local list = {}
+  pid = pid or process.pid()
+  local pipe = assert(io.popen("readlink /proc/self/fd/1; ls -l /proc/" .. pid .. "/fd 2> /dev/null"))
+  local own = pipe:read()
+  for line in pipe:lines() do
+    local fd, target = line:match " (%d+) %-> (.+)$"
+    if fd and target ~= own then list[tonumber(fd)] = target end
+  end
+  pipe:close()
+  return list
+end
+
+-- How many descriptors are open, after whatever is garbage has been closed.
+function process.count()
+  collectgarbage()
+  collectgarbage()
+  local count = 0
+  for _ in pairs(process.descriptors()) do count = count + 1 end
+  return count
+end
+
+-- A line of /proc/self/status: "VmRSS" -> "5120 kB", "SigIgn" -> "0000000000000000"
+function process.status(field, pid)
+  return (assert(process.read("/proc/" .. (pid or "self") .. "/status"), "no /proc"):match(field .. ":%s*([^\n]*)"))
+end
+
+-- Resident memory in KiB, once there is no garbage left.
+function process.rss()
+  collectgarbage()
+  collectgarbage()
+  return tonumber(process.status "VmRSS":match "%d+")
+end
+
+-- Which signals are ignored and which are caught.
+function process.signals()
+  return process.status "SigIgn" .. " " .. process.status "SigCgt"
+end
+
+-- The number of an interface that has an IPv6 address.
+function process.interface(name)
+  local index = assert(process.read "/proc/net/if_inet6", "no /proc"):match("%x+ (%x+) %x+ %x+ %x+ +" .. name .. "\n")
+  return tonumber(index, 16)
+end
+
+return process

@@ -1,0 +1,264 @@
+-- Wrong arguments: every argument of every function and method gets every kind of value that does not belong there.
+-- Each must raise an error that names the argument, or fail as a network fails; none may crash or be taken silently.
+local lsocket = require "lsocket"
+local helper = require "spec.helper"
+
+local pack = helper.pack
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+local long = ("x"):rep(1024 * 1024)
+
+local function closed_socket()
+  local sock = assert(lsocket.bind("udp", "127.0.0.1", 0))
+  sock:close()
+  return sock
+end
+
+-- name -> function that makes the value; the names are what the rows below speak of.
+local odd = {
+  ["nil"] = function() return nil end,
+  ["true"] = function() return true end,
+  ["false"] = function() return false end,
+  zero = function() return 0 end,
+  one = function() return 1 end,
+  ["minus one"] = function() return -1 end,
+  ["minus five"] = function() return -5 end,
+  fraction = function() return 0.5 end,
+  ["other fraction"] = function() return 45001.5 end,
+  ["70000"] = function() return 70000 end,
+  ["2^31-1"] = function() return 2 ^ 31 - 1 end,
+  ["2^31"] = function() return 2 ^ 31 end,
+  ["-2^31"] = function() return -2 ^ 31 end,
+  ["2^32"] = function() return 2 ^ 32 end,
+  ["2^53"] = function() return 2 ^ 53 end,
+  ["-2^53"] = function() return -2 ^ 53 end,
+  ["2^63"] = function() return 2 ^ 63 end,
+  ["1e300"] = function() return 1e300 end,
+  inf = function() return 1 / 0 end,
+  ["-inf"] = function() return -1 / 0 end,
+  NaN = function() return 0 / 0 end,
+  ["empty string"] = function() return "" end,
+  ["string"] = function() return "1.2.3.4.5" end, -- never looked up
+  ["NUL string"] = function() return "\0" end,
+  ["string with NUL"] = function() return "127.0.0.1\0" end,
+  ["path with NUL"] = function() return "/tmp/\0x" end,
+  ["digits with NUL"] = function() return "1\0" end,
+  ["negative string"] = function() return "-1" end,
+  ["long string"] = function() return long end,
+  ["long digits"] = function() return ("1"):rep(1024 * 1024) end,
+  ["long path"] = function() return "/" .. long end,
+  ["long abstract name"] = function() return "@" .. long end,
+  ["table"] = function() return {} end,
+  ["function"] = function() return function() end end,
+  thread = function() return coroutine.create(function() end) end,
+  userdata = function() return io.stdout end,
+  ["closed socket"] = closed_socket,
+}
+
+local function set(...)
+  local members = {}
+  for _, group in ipairs { ... } do
+    for name in (group .. ","):gmatch "([^,]+)," do members[name] = true end
+  end
+  return members
+end
+
+local none = set()
+local strings = "empty string,string,NUL string,string with NUL,path with NUL,digits with NUL,negative string," ..
+  "long string,long digits,long path,long abstract name"
+local numbers = "zero,one,minus one,minus five,fraction,other fraction,70000,2^31-1,2^31,-2^31,2^32,2^53,-2^53,2^63," ..
+  "1e300,inf,-inf"
+local with_nul = tonumber "1\0" and ",digits with NUL" or "" -- Lua 5.1 takes it for a number everywhere
+local counts = "zero,one,70000,2^31-1" .. with_nul
+local times = numbers .. ",negative string,long digits" .. with_nul
+
+local function udp() return (assert(lsocket.bind("udp", "127.0.0.1", 0))) end
+
+-- A socket with something to be read, so that no select on it waits.
+local function full()
+  local sock = udp()
+  sock:sendto("x", "127.0.0.1", helper.port(sock))
+  return helper.readable(sock)
+end
+
+local function fixed(...)
+  local args = pack(...)
+  return function() return unpack(args, 1, args.n) end
+end
+
+-- For each function: arguments that work, and for each of them which odd values may be taken (the rest must not be).
+-- skip: values that wait. shifts: arguments may be left out in front, so that an odd one can make its neighbour wrong.
+local functions = {
+  bind = { args = fixed("udp", "127.0.0.1", 0, 5), shifts = true,
+    may = { none, set "zero,one", set "zero,one", set("nil", counts) } },
+  connect = { args = fixed("udp", "127.0.0.1", 9, 1), shifts = true,
+    may = { none, none, set "zero,one", set("nil,zero,one" .. with_nul) } },
+  resolve = { args = fixed "127.0.0.1", may = { none } },
+  getinterfaces = { args = function() end, may = {} },
+  select = { args = function() return { full() }, { full() }, 0 end,
+    may = { set("nil,table", times), set("nil,table", times), set("nil", times) },
+    skip = { set "one,fraction,other fraction,70000,2^31-1,2^31,2^32,2^53,2^63,1e300,inf,long digits,digits with NUL",
+      none, none } },
+}
+
+local socket_only = { args = udp, may = { set "closed socket" } }
+
+local methods = {
+  info = { args = function() return udp(), nil end,
+    may = { set "closed socket", set("nil", strings, numbers, "NaN") } },
+  status = socket_only,
+  getfd = socket_only,
+  setfd = { args = function() return udp(), -1 end, may = { set "closed socket", set "minus one,negative string" } },
+  accept = socket_only,
+  recv = { args = function() return udp(), 10 end, may = { set "closed socket", set("nil", counts) } },
+  recvfrom = { args = function() return udp(), 10 end, may = { set "closed socket", set("nil", counts) } },
+  send = { args = function() return (assert(lsocket.connect("udp", "127.0.0.1", 9))), "x" end,
+    may = { none, set(strings, numbers, "NaN") } },
+  sendto = { args = function() return udp(), "x", "127.0.0.1", 9 end,
+    may = { none, set(strings, numbers, "NaN"), none, set "one" } },
+  close = socket_only,
+}
+
+local metamethods = { __gc = socket_only, __close = socket_only, __tostring = socket_only }
+
+-- The values that named arguments take, in a table that works but for the one.
+local named = {
+  type = none,
+  address = none,
+  port = set "zero,one",
+  backlog = set(counts),
+  ttl = set("zero,one" .. with_nul),
+  reuseaddr = set "true,false",
+}
+
+-- What the call answered: whether it was taken, or what is wrong with its way of failing.
+local function judge(position, results, shifts)
+  if results[1] then
+    local failure = results[2] == nil and results.n > 2
+    if not failure then return "taken" end
+    if results.n ~= 4 or type(results[3]) ~= "string" or not tostring(results[4]):match "^E[%u_]+$" then
+      return "failed with strange results"
+    end
+    return nil
+  end
+  local message = results[2]
+  local place = type(message) == "string" and tonumber(message:match "bad argument #(%d+) ")
+  if place ~= position and not (place and shifts) then return "raised '" .. tostring(message) .. "'" end
+end
+
+-- Tries every odd value in the place of every argument of a call.
+local function try_all(call, row)
+  local count = pack(row.args()).n
+  assert.equal(count, #row.may)
+  for position = 1, count do
+    for what, make in pairs(odd) do
+      local args = pack(row.args())
+      args[position] = make()
+      if not (row.skip and row.skip[position][what]) then
+        local problem = judge(position, pack(pcall(call, unpack(args, 1, args.n))), row.shifts)
+        if problem and not (problem == "taken" and row.may[position][what]) then
+          error(("argument %d is %s: %s"):format(position, what, problem))
+        end
+      end
+    end
+  end
+end
+
+for name, row in pairs(functions) do
+  describe(name, function()
+    it("refuses wrong values in every place", function()
+      try_all(lsocket[name], row)
+    end)
+  end)
+end
+
+for name, row in pairs(methods) do
+  describe("the method " .. name, function()
+    it("refuses wrong values in every place", function()
+      try_all(getmetatable(closed_socket()).__index[name], row)
+    end)
+  end)
+end
+
+for name, row in pairs(metamethods) do
+  describe("the metamethod " .. name, function()
+    it("refuses everything but sockets", function()
+      try_all(getmetatable(closed_socket())[name], row)
+    end)
+  end)
+end
+
+describe("named arguments", function()
+  it("refuse wrong values, and say under which name", function()
+    for name, may in pairs(named) do
+      for what, make in pairs(odd) do
+        local value = make()
+        for _, call in ipairs(value == nil and {} or { lsocket.bind, lsocket.connect }) do
+          local args = { type = "udp", address = "127.0.0.1", port = 9, backlog = 1, ttl = 1 }
+          if call == lsocket.bind then args.port = 0 end
+          args[name] = value
+          local results = pack(pcall(call, args))
+          local problem = judge(1, results)
+          if not problem and not results[1] and not results[2]:find(name .. ": ", 1, true) then
+            problem = "raised '" .. results[2] .. "', which does not say " .. name
+          end
+          if problem and not (problem == "taken" and may[what]) then
+            error(("%s is %s: %s"):format(name, what, problem))
+          end
+        end
+      end
+    end
+  end)
+
+  it("refuse every unknown name, of any type", function()
+    for what, make in pairs(odd) do
+      local key = make()
+      if key ~= nil and key == key then
+        for _, call in ipairs { lsocket.bind, lsocket.connect } do
+          local results = pack(pcall(call, { type = "udp", address = "127.0.0.1", port = 9, [key] = true }))
+          if results[1] or not results[2]:find "bad argument #1 " or not results[2]:find "no such argument" then
+            error(("the name is %s: %s"):format(what, tostring(results[2]):sub(1, 100)))
+          end
+        end
+      end
+    end
+  end)
+end)
+
+describe("this spec", function()
+  it("has a row for every function of the module", function()
+    for name, value in pairs(lsocket) do
+      if type(value) == "function" then assert.is_table(functions[name], "no row for " .. name) end
+    end
+  end)
+
+  it("has a row for every method and metamethod of sockets", function()
+    local metatable = getmetatable(closed_socket())
+    for name in pairs(metatable.__index) do assert.is_table(methods[name], "no row for " .. name) end
+    for name, value in pairs(metatable) do
+      if type(value) == "function" then assert.is_table(metamethods[name], "no row for " .. name) end
+    end
+  end)
+
+  it("has rows for nothing else", function()
+    local metatable = getmetatable(closed_socket())
+    for name in pairs(functions) do assert.is_function(lsocket[name]) end
+    for name in pairs(methods) do assert.is_function(metatable.__index[name]) end
+    for name in pairs(metamethods) do assert.is_function(metatable[name]) end
+  end)
+end)
+
+describe("sizes of recv and recvfrom", function()
+  it("outside 0 to 2^31 - 1 raise instead of taking memory", function()
+    local client, server = helper.tcp()
+    client:send "data"
+    helper.readable(server)
+    for _, size in ipairs { -1, 2 ^ 31, 2 ^ 53, 1 / 0, -1 / 0, 0 / 0, 1.5, "x", "-1", "1.5", true, {} } do
+      helper.raises("bad argument #1 to 'recv'", function() server:recv(size) end)
+      helper.raises("bad argument #1 to 'recvfrom'", function() server:recvfrom(size) end)
+    end
+    local before = collectgarbage "count"
+    assert.equal("data", server:recv(2 ^ 31 - 1))
+    assert.is_true(collectgarbage "count" - before < 1024)
+  end)
+end)
