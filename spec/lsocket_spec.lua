@@ -412,6 +412,7 @@ describe("an address with a zone", function()
     fails("ENODEV", lsocket.connect("udp", "fe80::11%nowhere", 9))
     fails("ENODEV", lsocket.connect("udp", "fe80::11%", 9))
     fails("ENODEV", lsocket.connect("udp", "fe80::11%0", 9))
+    fails("ENODEV", lsocket.connect("udp", "fe80::11%lo:1", 9))
     fails("ENODEV", lsocket.connect("udp", "fe80::11%99999999999", 9))
   end)
 

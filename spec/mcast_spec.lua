@@ -87,15 +87,15 @@ describe("an IPv4 group", function()
     end
   end)
 
-  it("does not deliver what is sent to it on another", function()
+  it("does not deliver what is sent to it on another, even if somebody else has joined it there", function()
     need.sandbox(pending)
     local group = ipv4_group()
     local receiver, port = helper.bind("mcast", group .. "%veth0", 0)
-    local elsewhere = assert(lsocket.connect("mcast", group .. "%veth1", port))
-    elsewhere:send "elsewhere"
-    local sender = assert(lsocket.connect("mcast", group .. "%veth0", port))
-    delivers(sender, receiver, "here")
+    local other = assert(lsocket.bind("mcast", group .. "%veth1", port))
+    delivers(assert(lsocket.connect("mcast", group .. "%veth1", port)), other, "there")
+    delivers(assert(lsocket.connect("mcast", group .. "%veth0", port)), receiver, "here")
     assert.is_false(helper.is_readable(receiver))
+    assert.is_false(helper.is_readable(other))
   end)
 
   it("is shared by several receivers on one port", function()
@@ -171,9 +171,11 @@ describe("an IPv6 group", function()
     need.sandbox(pending)
     local group = ipv6_group(2)
     local receiver, port = helper.bind("mcast", group .. "%veth1", 0)
-    assert(lsocket.connect("mcast", group .. "%veth0", port)):send "elsewhere"
+    local other = assert(lsocket.bind("mcast", group .. "%veth0", port))
+    delivers(assert(lsocket.connect("mcast", group .. "%veth0", port)), other, "there")
     delivers(assert(lsocket.connect("mcast", group .. "%veth1", port)), receiver, "here")
     assert.is_false(helper.is_readable(receiver))
+    assert.is_false(helper.is_readable(other))
   end)
 
   it("tells its senders with their zone, so that they can be answered", function()

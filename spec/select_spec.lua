@@ -283,8 +283,9 @@ describe("select with what is no socket", function()
 
   it("says which element is none", function()
     local sock = empty_socket()
-    for what, value in pairs { boolean = true, string = "sock", ["function"] = print, thread = coroutine.create(function() end),
-      table = {}, userdata = io.stdout } do
+    local wrong = { boolean = true, string = "sock", ["function"] = print, table = {}, userdata = io.stdout,
+      thread = coroutine.create(function() end) }
+    for what, value in pairs(wrong) do
       raises("tables can only contain sockets", lsocket.select, { value }, 0)
       raises("element 3 is a " .. what, lsocket.select, { sock, sock, value }, 0)
       raises("element 1 is a " .. what, lsocket.select, nil, { value, sock }, 0)

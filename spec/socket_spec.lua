@@ -375,6 +375,19 @@ describe("a socket object", function()
     raises("bad argument #1 to 'getfd'", function() sock.getfd "x" end)
   end)
 
+  it("gives whole numbers, in every Lua", function()
+    local listener, port = helper.bind("127.0.0.1", 0)
+    local client = assert(lsocket.connect("127.0.0.1", port))
+    local server, _, peer_port = helper.readable(listener):accept()
+    local receiver, udp_port = helper.bind("udp", "127.0.0.1", 0)
+    local sent = receiver:sendto("0123456789", "127.0.0.1", udp_port)
+    local _, _, from, length = helper.readable(receiver):recvfrom(1)
+    local count = client:send "x"
+    for _, number in ipairs { port, peer_port, server:getfd(), server:info().fd, count, sent, from, length } do
+      assert.truthy(tostring(number):match "^%d+$")
+    end
+  end)
+
   it("works in a coroutine", function()
     local client, server = helper.tcp()
     local received = coroutine.wrap(function()

@@ -18,7 +18,7 @@ describe("rounds of use", function()
       need.proc(pending)
       need.speed(pending)
       if kind == "resolve" then need.sandbox(pending) end
-      local output, status = helper.run(helper.command("soak", kind, rounds))
+      local output, status = helper.run(helper.command("soak", kind, rounds, 400))
       assert.same(0, status, output)
     end)
   end

@@ -259,6 +259,20 @@ describe("a unix path", function()
     listener:close()
   end)
 
+  it("of the other end is nil from accept, also where it has one", function()
+    need.tool(pending, "python3 --version")
+    local path, other = helper.path(), helper.path()
+    local listener = assert(lsocket.bind(path))
+    local child = io.popen("python3 -c " .. helper.quote("import socket, sys\n" ..
+      "sock = socket.socket(socket.AF_UNIX)\nsock.bind(sys.argv[2])\nsock.connect(sys.argv[1])\nsock.recv(1)") ..
+      " " .. path .. " " .. other)
+    local results = pack(helper.readable(listener):accept())
+    assert.same({ n = 3, results[1] }, results)
+    assert.same({ family = "unix", addr = other }, results[1]:info "peer")
+    results[1]:close()
+    child:close()
+  end)
+
   it("fails with the system's cause", function()
     fails("ENOENT", lsocket.bind "/nowhere/at/all")
     fails("ENOENT", lsocket.connect "/nowhere/at/all")

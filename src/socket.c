@@ -257,12 +257,11 @@ static int post(Letter *letter, const char *address, size_t len, unsigned port) 
 
 /* sock:sendto(data, address, port) -> count | false | nil, message, name;  a stream ignores the address */
 static int sock_sendto(lua_State *L) {
-    Letter letter;
+    Letter letter = { check_self(L), NULL, 0, 0 };
     size_t len;
     unsigned port;
     const char *address;
     int err;
-    letter.s = check_self(L);
     letter.data = luaL_checklstring(L, 2, &letter.len);
     address = ls_value_address(L, 3, &len);
     port = (unsigned)ls_value_port(L, 4);

@@ -1,11 +1,11 @@
--- Uses the library for very many rounds and says whether descriptors or memory grew: soak.lua KIND ROUNDS
--- KIND: tcp, unix, resolve or interfaces. Exit status 1 where something grew; other failures raise.
+-- Uses the library for very many rounds and says whether descriptors or memory grew: soak.lua KIND ROUNDS [KIB]
+-- KIND: tcp, unix, resolve or interfaces. Exit status 1 where memory grew by more than KIB (1024), or descriptors did.
 local lsocket = require "lsocket"
 local process = require "spec.process"
 
 local kind, rounds = arg[1], tonumber(arg[2])
 local warm_up = math.min(10000, math.floor(rounds / 5))
-local allowed = 1024 -- KiB
+local allowed = tonumber(arg[3] or 1024)
 local patience = 30
 
 -- A connection, bytes both ways, its end.
@@ -53,6 +53,8 @@ function kinds.resolve()
   return function()
     local list = assert(lsocket.resolve "localhost")
     assert(list[1].addr)
+    local sock = assert(lsocket.connect("udp", "localhost", 9)) -- looks up the name, too
+    assert(sock:close())
   end
 end
 
@@ -60,6 +62,8 @@ function kinds.interfaces()
   return function()
     local list = assert(lsocket.getinterfaces())
     assert(list[1].addr)
+    local sock = lsocket.connect("mcast", "ff02::1", 9) -- looks for an interface, where there is a fit one
+    if sock then assert(sock:close()) end
   end
 end
 
