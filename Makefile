@@ -69,14 +69,14 @@ all-luas:
 
 .PHONY: install
 install: $(MODULE)
-	mkdir -p $(DESTDIR)$(INST_LIBDIR) $(DESTDIR)$(INST_LUADIR)/lsocket
+	mkdir -p $(DESTDIR)$(INST_LIBDIR) $(if $(LUA_FILES),$(DESTDIR)$(INST_LUADIR)/lsocket)
 	install -m 755 $(MODULE) $(DESTDIR)$(INST_LIBDIR)/lsocket.so
 	$(if $(LUA_FILES),install -m 644 $(LUA_FILES) $(DESTDIR)$(INST_LUADIR)/lsocket/)
 
 .PHONY: uninstall
 uninstall:
 	rm -f $(DESTDIR)$(INST_LIBDIR)/lsocket.so $(LUA_FILES:lib/%=$(DESTDIR)$(INST_LUADIR)/%)
-	-rmdir $(DESTDIR)$(INST_LUADIR)/lsocket 2> /dev/null
+	$(if $(LUA_FILES),rmdir $(DESTDIR)$(INST_LUADIR)/lsocket)
 
 .PHONY: clean
 clean:

@@ -356,9 +356,10 @@ describe("a name", function()
     fails("ENAMETOOLONG", lsocket.connect(("x"):rep(2000), 9))
   end)
 
-  it("may have brackets around it only where it is a numeric address", function()
-    need.sandbox(pending)
-    assert.is_nil((lsocket.connect("[nobody.example]", 9)))
+  it("has no brackets around it, and is not looked up with them", function()
+    fails("EAI_NONAME", lsocket.connect("[bracketed.example]", 9))
+    fails("EAI_NONAME", lsocket.bind("[bracketed.example]", 0))
+    fails("EAI_NONAME", lsocket.connect("[localhost]", 9))
   end)
 
   it("stands for the IPv6 address where it has no other", function()

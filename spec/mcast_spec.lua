@@ -130,7 +130,7 @@ describe("an IPv4 group", function()
     need.tool(pending, "unshare --net true")
     local output, status = helper.run("unshare --net sh -c " .. helper.quote("ip link set lo up && " ..
       "ip route add 224.0.0.0/4 dev lo && exec " .. helper.command("group", "239.1.2.9")))
-    assert.same({ "received\n", 0 }, { output, status })
+    assert.same({ "received on 239.1.2.9\n", 0 }, { output, status })
   end)
 
   it("is not joined by plain udp", function()
@@ -198,11 +198,26 @@ describe("an IPv6 group", function()
     local sender = assert(lsocket.connect("mcast", group .. "%veth0", port))
     sender:send "x"
     assert.equal("x", helper.readable(receiver):recv())
+    -- A socket bound to a group of link scope hears its interface alone anyhow; this one must be told to.
+    local other = assert(lsocket.bind("mcast", group .. "%veth1", port))
+    sender:send "y"
+    assert.equal("y", helper.readable(receiver):recv())
+    assert.is_false(helper.is_readable(other))
   end)
 
   it("fails where its zone does not exist", function()
     fails("ENODEV", lsocket.bind("mcast", "ff02::1234%nowhere", 0))
     fails("ENODEV", lsocket.connect("mcast", "ff02::1234%nowhere", 9))
+  end)
+
+  it("without a zone passes over loopback and interfaces without IPv6", function()
+    need.tool(pending, "unshare --net true")
+    local output, status = helper.run("unshare --net sh -c " .. helper.quote("ip link set lo multicast on up && " ..
+      "ip link add bare0 type veth peer name bare1 && ip link set bare0 addrgenmode none up && " ..
+      "ip addr add 10.14.0.1/24 dev bare0 && ip link add six0 type veth peer name six1 && " ..
+      "ip link set six0 addrgenmode none up && ip link set six1 addrgenmode none up && " ..
+      "ip addr add fe80::14/64 dev six0 nodad && exec " .. helper.command("group", "ff02::1234")))
+    assert.same({ "received on ff02::1234%six0\n", 0 }, { output, status })
   end)
 
   it("without a zone fails where no interface is fit", function()

@@ -207,7 +207,8 @@ for _, kind in ipairs(kinds) do
       sender:send(big)
       local data, length = helper.readable(receiver):recv()
       assert.equal(65536, #data)
-      if not length then pending "this system does not tell the true length" end
+      -- Told by all systems that have abstract names, and by some others.
+      if not length and kind.make == helper.path then pending "this system does not tell the true length" end
       assert.equal(100000, length)
       sender:send(big)
       assert.same({ n = 2, big:sub(1, 70000), 100000 }, pack(helper.readable(receiver):recv(70000)))

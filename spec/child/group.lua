@@ -11,4 +11,4 @@ local sender = assert(lsocket.connect("mcast", group, receiver:info("socket").po
 assert(sender:send "x" == 1)
 assert(lsocket.select({ receiver }, 10))
 assert(receiver:recv() == "x")
-print "received"
+print("received on " .. receiver:info "socket".addr)
