@@ -142,7 +142,7 @@ end
 local function refuse(connection, status)
   respond(connection, nil, false, status)
   connection.timeout = 1
-  for _ = 1, 100 do
+  for _ = 1, 1000 do
     connection.input = ""
     receive(connection)
   end

@@ -117,12 +117,14 @@ end
 function helper.readable(sock)
   local ready, message = lsocket.select({ sock }, helper.patience)
   if not ready then error("not readable: " .. tostring(message or "time is up"), 2) end
+  if ready[1] ~= sock then error("something is ready, but not the socket", 2) end
   return sock
 end
 
 function helper.writable(sock)
-  local ready, message = lsocket.select(nil, { sock }, helper.patience)
-  if not ready then error("not writable: " .. tostring(message or "time is up"), 2) end
+  local ready, writable = lsocket.select(nil, { sock }, helper.patience) -- or nil, message
+  if not ready then error("not writable: " .. tostring(writable or "time is up"), 2) end
+  if writable[1] ~= sock then error("something is ready, but not the socket", 2) end
   return sock
 end
 

@@ -2,6 +2,7 @@
 -- Signals that end it, and very many descriptors, are in state_spec.
 local lsocket = require "lsocket"
 local helper = require "spec.helper"
+local process = require "spec.process"
 
 local raises, need, pack = helper.raises, helper.need, helper.pack
 
@@ -193,6 +194,29 @@ describe("select", function()
     local refused, kept = helper.refused()
     assert.same({ { refused }, { refused } }, { lsocket.select({ refused }, { refused }, helper.patience) })
     assert.truthy(kept)
+  end)
+
+  it("counts the hang-up of a pipe as readable, which is all that there is to tell of it", function()
+    need.proc(pending)
+    local before = process.descriptors()
+    local pipe = io.popen "exec true"
+    for fd in pairs(process.descriptors()) do
+      if not before[fd] then assert.same({ fd }, lsocket.select({ fd }, helper.patience)) end
+    end
+    pipe:close()
+  end)
+
+  it("allocates nothing but its answer", function()
+    local socks = {}
+    for i = 1, 100 do socks[i] = i == 50 and full or empty_socket() end
+    lsocket.select(socks)
+    collectgarbage()
+    collectgarbage "stop"
+    local kilobytes = collectgarbage "count"
+    for _ = 1, 100 do lsocket.select(socks) end
+    kilobytes = collectgarbage "count" - kilobytes
+    collectgarbage "restart"
+    assert.is_true(kilobytes < 50)
   end)
 
   it("says that a listener is readable when somebody waits", function()
