@@ -61,23 +61,22 @@ static int ipv4_interface(unsigned index, Ipv4Interface *choice) {
 #define INTERFACE_OF(choice) (choice).imr_interface
 #endif
 
-/* Linux hands a socket what any other socket of the machine has joined on any interface, unless told not to. */
-static void refuse_foreign_groups(int fd, int family) {
+/* Linux hands a socket what any other socket of the machine has joined on any interface, unless told not to. For IPv6
+   there is no such choice: what comes to a group that is joined at all is received from every interface. */
+static void refuse_foreign_groups(int fd) {
 #ifdef IP_MULTICAST_ALL
-    if (family == AF_INET) ls_fd_setint(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+    ls_fd_setint(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+#else
+    (void)fd;
 #endif
-#ifdef IPV6_MULTICAST_ALL
-    if (family == AF_INET6) ls_fd_setint(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
-#endif
-    (void)fd, (void)family;
 }
 
 static int join(int fd, const ls_Addr *group) {
-    refuse_foreign_groups(fd, group->u.sa.sa_family);
     if (group->u.sa.sa_family == AF_INET) {
         Ipv4Interface request;
         int err = ipv4_interface(group->ifindex, &request);
         request.imr_multiaddr = group->u.in4.sin_addr;
+        refuse_foreign_groups(fd);
         return err ? err : set(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
     } else {
         struct ipv6_mreq request;
