@@ -71,6 +71,7 @@ helper.texts = {
   EBADF = "Bad file descriptor",
   ECONNREFUSED = "Connection refused",
   ECONNRESET = "Connection reset by peer",
+  EEXIST = "File exists",
   EDESTADDRREQ = "Destination address required",
   EINTR = "Interrupted system call",
   EINVAL = "Invalid argument",

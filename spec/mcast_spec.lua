@@ -140,6 +140,13 @@ describe("an IPv4 group", function()
     assert.is_false(joined("veth0", listed))
     assert.is_false(sock:info().multicast)
   end)
+
+  it("with a zone is refused where nothing can be done with the zone", function()
+    local group = ipv4_group() .. "%" .. assert(lsocket.getinterfaces())[1].name
+    fails("EINVAL", lsocket.bind("udp", group, 0))
+    fails("EINVAL", lsocket.connect("udp", group, 9))
+    fails("EINVAL", assert(lsocket.bind("udp", "0.0.0.0", 0)):sendto("x", group, 9))
+  end)
 end)
 
 describe("an IPv6 group", function()

@@ -30,13 +30,15 @@ end
 
 -- ---- the names, from where they are ----
 
--- "lsocket.bind", "socket:recv" and so on: what the module and its sockets really have.
+-- "lsocket.bind", "socket:recv" and so on: what the module and its objects really have.
 local function real_names()
   local names = {}
   for name in pairs(lsocket) do names["lsocket." .. name] = true end
-  local sock = assert(lsocket.bind("udp", "127.0.0.1", 0))
-  for name in pairs(getmetatable(sock).__index) do names["socket:" .. name] = true end
-  sock:close()
+  for _, object in ipairs{ assert(lsocket.bind("udp", "127.0.0.1", 0)), assert(lsocket.poller()) } do
+    local metatable = getmetatable(object)
+    for name in pairs(metatable.__index) do names[metatable.__type .. ":" .. name] = true end
+    object:close()
+  end
   return names
 end
 
@@ -64,7 +66,7 @@ local function annotated()
   for line in lines_of(read("types/lsocket.lua")) do
     local class, separator, name, parameters = line:match("^function (%a+)([.:])([%w_]+)(%b()) end$")
     if class then
-      names[(class == "Socket" and "socket" or class) .. separator .. name] = parameters
+      names[class:lower() .. separator .. name] = parameters
     else
       name = line:match("^lsocket%.([%w_]+) = ")
       if name then names["lsocket." .. name] = "" end
@@ -86,7 +88,7 @@ local function exercised(names)
   local used, text = {}, other_specs()
   for name in pairs(names) do
     local base = name:match("[%w_]+$")
-    local patterns = name:find("^socket:") and { ":" .. base .. "%f[^%w_]%s*[%(\"{]" }
+    local patterns = name:find(":", 1, true) and { ":" .. base .. "%f[^%w_]%s*[%(\"{]" }
       or { "%f[%w_]lsocket%." .. base .. "%f[^%w_]", "%f[%w_]ls%." .. base .. "%f[^%w_]" }
     for _, pattern in ipairs(patterns) do
       if text:find(pattern) then used[name] = true end

@@ -99,6 +99,7 @@ local functions = {
     may = { set("nil,table", times), set("nil,table", times), set("nil", times) },
     skip = { set "one,fraction,other fraction,70000,2^31-1,2^31,2^32,2^53,2^63,1e300,inf,long digits,digits with NUL",
       none, none } },
+  poller = { args = fixed "poll", may = { set "nil" } },
 }
 
 local socket_only = { args = udp, may = { set "closed socket" } }
@@ -120,6 +121,34 @@ local methods = {
 }
 
 local metamethods = { __gc = socket_only, __close = socket_only, __tostring = socket_only }
+
+-- A poller in which something is ready, so that no wait on it waits.
+local function poller()
+  local made = assert(lsocket.poller())
+  made:add(udp(), "w")
+  return made
+end
+
+local poller_only = { args = poller, may = { none } }
+local descriptors = set "zero,one" -- which are standard input and output
+
+local poller_methods = {
+  add = { args = function() return poller(), udp(), "r" end, may = { none, descriptors, none } },
+  modify = { args = function() return poller(), udp(), "r" end, may = { none, none, none } },
+  remove = { args = function() return poller(), udp() end, may = { none, none } },
+  wait = { args = function() return poller(), 0, {}, {} end,
+    may = { none, set("nil", times), set "nil,table", set "nil,table" } },
+  getfd = poller_only,
+  close = poller_only,
+}
+
+local poller_metamethods = { __gc = poller_only, __close = poller_only, __len = poller_only, __tostring = poller_only }
+
+-- For each type of object: one of it, and the rows of its methods and metamethods.
+local classes = {
+  socket = { object = closed_socket, methods = methods, metamethods = metamethods },
+  poller = { object = poller, methods = poller_methods, metamethods = poller_metamethods },
+}
 
 -- The values that named arguments take, in a table that works but for the one.
 local named = {
@@ -172,20 +201,22 @@ for name, row in pairs(functions) do
   end)
 end
 
-for name, row in pairs(methods) do
-  describe("the method " .. name, function()
-    it("refuses wrong values in every place", function()
-      try_all(getmetatable(closed_socket()).__index[name], row)
+for type, class in pairs(classes) do
+  for name, row in pairs(class.methods) do
+    describe("the method " .. type .. ":" .. name, function()
+      it("refuses wrong values in every place", function()
+        try_all(getmetatable(class.object()).__index[name], row)
+      end)
     end)
-  end)
-end
+  end
 
-for name, row in pairs(metamethods) do
-  describe("the metamethod " .. name, function()
-    it("refuses everything but sockets", function()
-      try_all(getmetatable(closed_socket())[name], row)
+  for name, row in pairs(class.metamethods) do
+    describe("the metamethod " .. name .. " of " .. type .. "s", function()
+      it("refuses every other type", function()
+        try_all(getmetatable(class.object())[name], row)
+      end)
     end)
-  end)
+  end
 end
 
 describe("named arguments", function()
@@ -232,19 +263,23 @@ describe("this spec", function()
     end
   end)
 
-  it("has a row for every method and metamethod of sockets", function()
-    local metatable = getmetatable(closed_socket())
-    for name in pairs(metatable.__index) do assert.is_table(methods[name], "no row for " .. name) end
-    for name, value in pairs(metatable) do
-      if type(value) == "function" then assert.is_table(metamethods[name], "no row for " .. name) end
+  it("has a row for every method and metamethod", function()
+    for _, class in pairs(classes) do
+      local metatable = getmetatable(class.object())
+      for name in pairs(metatable.__index) do assert.is_table(class.methods[name], "no row for " .. name) end
+      for name, value in pairs(metatable) do
+        if type(value) == "function" then assert.is_table(class.metamethods[name], "no row for " .. name) end
+      end
     end
   end)
 
   it("has rows for nothing else", function()
-    local metatable = getmetatable(closed_socket())
     for name in pairs(functions) do assert.is_function(lsocket[name]) end
-    for name in pairs(methods) do assert.is_function(metatable.__index[name]) end
-    for name in pairs(metamethods) do assert.is_function(metatable[name]) end
+    for _, class in pairs(classes) do
+      local metatable = getmetatable(class.object())
+      for name in pairs(class.methods) do assert.is_function(metatable.__index[name]) end
+      for name in pairs(class.metamethods) do assert.is_function(metatable[name]) end
+    end
   end)
 end)
 

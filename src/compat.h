@@ -28,4 +28,19 @@ static inline lua_Integer ls_tointeger(lua_State *L, int index) {
 #define ls_newuserdata(L, size) lua_newuserdata((L), (size))
 #endif
 
+/* A userdata with one table of its own: pops the table that becomes it, pushes it. */
+#if LUA_VERSION_NUM >= 504
+#define ls_newuserdatawithtable(L, size) lua_newuserdatauv((L), (size), 1)
+#define ls_setusertable(L, index) lua_setiuservalue((L), (index), 1)
+#define ls_getusertable(L, index) lua_getiuservalue((L), (index), 1)
+#elif LUA_VERSION_NUM >= 502
+#define ls_newuserdatawithtable(L, size) lua_newuserdata((L), (size))
+#define ls_setusertable(L, index) lua_setuservalue((L), (index))
+#define ls_getusertable(L, index) lua_getuservalue((L), (index))
+#else
+#define ls_newuserdatawithtable(L, size) lua_newuserdata((L), (size))
+#define ls_setusertable(L, index) lua_setfenv((L), (index))
+#define ls_getusertable(L, index) lua_getfenv((L), (index))
+#endif
+
 #endif

@@ -83,6 +83,22 @@
 #endif
 #endif
 
+/* Ways to wait that cost what became ready; poll(2) is there always. */
+#ifndef LS_HAVE_EPOLL
+#if defined(__linux__)
+#define LS_HAVE_EPOLL 1
+#else
+#define LS_HAVE_EPOLL 0
+#endif
+#endif
+#ifndef LS_HAVE_KQUEUE
+#if defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || defined(__DragonFly__)
+#define LS_HAVE_KQUEUE 1
+#else
+#define LS_HAVE_KQUEUE 0
+#endif
+#endif
+
 /* strerror_r gives the text (GNU) or fills the buffer (POSIX). */
 #ifndef LS_HAVE_GNU_STRERROR_R
 #if defined(__GLIBC__)

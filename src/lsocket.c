@@ -42,12 +42,13 @@ static int skip_type(lua_State *L, Request *r) {
     return lua_type(L, 1) == LUA_TSTRING && read_type(lua_tostring(L, 1), r) ? 2 : 1;
 }
 
-/* A string, but for a lone one of digits: that is a port. */
+/* A string, but for one of digits that a port could be, or that stands alone. */
 static int is_address(lua_State *L, int arg) {
     const char *text;
     if (lua_type(L, arg) != LUA_TSTRING) return 0;
     text = lua_tostring(L, arg);
-    return *text == '\0' || text[strspn(text, "0123456789")] != '\0' || !lua_isnoneornil(L, arg + 1);
+    if (*text == '\0' || text[strspn(text, "0123456789")] != '\0') return 1;
+    return !lua_isnoneornil(L, arg + 1) && lua_tonumber(L, arg) > 65535;
 }
 
 /* ([type], [address], port, [backlog]) */
@@ -185,6 +186,7 @@ int luaopen_lsocket(lua_State *L) {
     lua_newtable(L);
     ls_state_register(L, constructors);
     ls_select_open(L);
+    ls_poller_open(L);
     ls_lookup_open(L);
     ls_iface_open(L);
     set_constant(L, "INADDR_ANY", ANY_IPV4);

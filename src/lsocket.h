@@ -5,6 +5,7 @@
 #include "compat.h"
 
 void ls_select_open(lua_State *L);
+void ls_poller_open(lua_State *L);
 void ls_lookup_open(lua_State *L);
 void ls_iface_open(lua_State *L);
 

@@ -34,39 +34,15 @@ static void lay_out(Wait *wait, void *block, size_t elements, size_t slots) {
     memset(wait->slots, -1, slots * sizeof(int));
 }
 
-static int not_a_socket(lua_State *L, int table, int i) {
-    return luaL_argerror(L, table, lua_pushfstring(L, "tables can only contain sockets; element %d is a %s", i,
-                                                   luaL_typename(L, -1)));
-}
-
-/* obj:getfd(), for what is no socket of ours: a LuaSocket object, an object of the program's own. */
-static lua_Number call_getfd(lua_State *L, int table, int i) {
-    lua_Number fd;
-    int type = lua_type(L, -1);
-    if (type != LUA_TTABLE && type != LUA_TUSERDATA) not_a_socket(L, table, i);
-    lua_getfield(L, -1, "getfd");
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        not_a_socket(L, table, i);
-    }
-    lua_pushvalue(L, -2);
-    lua_call(L, 1, 1);
-    if (!lua_isnumber(L, -1)) not_a_socket(L, table, i);
-    fd = lua_tonumber(L, -1);
-    lua_pop(L, 1);
-    return fd;
-}
-
 /* The descriptor of the element on top of the stack; negative: closed. */
 static int descriptor_of(lua_State *L, int table, int i) {
-    const ls_Socket *s = ls_socket_test(L, -1);
-    lua_Number fd;
-    if (s) return s->fd;
-    fd = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : call_getfd(L, table, i);
-    if (fd < 0) return -1;
-    if (!(fd <= INT_MAX) || fd != (int)fd)
-        luaL_argerror(L, table, lua_pushfstring(L, "element %d is no descriptor", i));
-    return (int)fd;
+    int fd = ls_socket_descriptor(L, -1);
+    if (fd == LS_SOCKET_NONE) {
+        int number = lua_type(L, -1) == LUA_TNUMBER;
+        const char *culprit = number ? "no descriptor" : lua_pushfstring(L, "a %s", luaL_typename(L, -1));
+        luaL_argerror(L, table, lua_pushfstring(L, "tables can only contain sockets; element %d is %s", i, culprit));
+    }
+    return fd;
 }
 
 static int place_of(Wait *wait, int fd) {

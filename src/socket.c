@@ -8,6 +8,7 @@
 #include "value.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -25,37 +26,54 @@ ls_Socket *ls_socket_new(lua_State *L) {
     return s;
 }
 
-/* A socket that was finalized has lost its magic; its metatable still tells. */
-static int has_metatable(lua_State *L, int index) {
-    int same;
-    if (!lua_getmetatable(L, index)) return 0;
-    lua_rawgeti(L, LS_STATE, LS_STATE_SOCKET);
-    same = lua_rawequal(L, -1, -2);
-    lua_pop(L, 2);
-    return same;
-}
-
-/* The length first: it is 0 for a light userdata, which points anywhere. */
-LS_HOT int is_socket(lua_State *L, int index, const ls_Socket *s) {
-    return s && lua_rawlen(L, index) == sizeof *s && s->magic == &magic;
-}
-
 ls_Socket *ls_socket_test(lua_State *L, int index) {
-    ls_Socket *s = lua_touserdata(L, index);
-    if (is_socket(L, index, s)) return s;
-    return s && lua_rawlen(L, index) == sizeof *s && has_metatable(L, index) ? s : NULL;
+    ls_Socket *s = ls_state_object(L, index, sizeof *s, &magic);
+    return s ? s : ls_state_finalized(L, index, sizeof *s, LS_STATE_SOCKET);
 }
 
-static ls_Socket *check_slowly(lua_State *L, int arg) {
-    ls_Socket *s = ls_socket_test(L, arg);
-    if (!s) ls_value_wrongtype(L, arg, "socket");
+static ls_Socket *check_slowly(lua_State *L) {
+    ls_Socket *s = ls_socket_test(L, 1);
+    if (!s) ls_value_wrongtype(L, 1, "socket");
     return s;
 }
 
 /* The first argument of every method. */
 LS_HOT ls_Socket *check_self(lua_State *L) {
-    ls_Socket *s = lua_touserdata(L, 1);
-    return LS_LIKELY(is_socket(L, 1, s)) ? s : check_slowly(L, 1);
+    ls_Socket *s = ls_state_object(L, 1, sizeof *s, &magic);
+    return s ? s : check_slowly(L);
+}
+
+/* obj:getfd(), for what is no socket of ours: a poller, a LuaSocket object, an object of the program's own. */
+static int call_getfd(lua_State *L, int index) {
+    int type = lua_type(L, index), fd;
+    if (type != LUA_TTABLE && type != LUA_TUSERDATA) return LS_SOCKET_NONE;
+    lua_pushvalue(L, index);
+    lua_getfield(L, -1, "getfd");
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 2);
+        return LS_SOCKET_NONE;
+    }
+    lua_insert(L, -2);
+    lua_call(L, 1, 1);
+    fd = lua_type(L, -1) == LUA_TNUMBER ? ls_socket_descriptor(L, -1) : LS_SOCKET_NONE;
+    lua_pop(L, 1);
+    return fd;
+}
+
+int ls_socket_descriptor(lua_State *L, int index) {
+    const ls_Socket *s = ls_socket_test(L, index);
+    lua_Number fd;
+    if (s) return s->fd;
+    if (lua_type(L, index) != LUA_TNUMBER) return call_getfd(L, index);
+    fd = lua_tonumber(L, index);
+    if (fd < 0) return LS_SOCKET_CLOSED;
+    return fd <= INT_MAX && fd == (int)fd ? (int)fd : LS_SOCKET_NONE;
+}
+
+/* To be done before it is closed, but for the finalizer: pollers keep their sockets alive. */
+static void leave_pollers(lua_State *L, ls_Socket *s) {
+    if (s->flags & LS_SOCKET_WATCHED) ls_state_forget(L, s->fd, 1);
+    s->flags &= (unsigned char)~LS_SOCKET_WATCHED;
 }
 
 int ls_socket_close(ls_Socket *s) {
@@ -119,6 +137,7 @@ static int sock_getfd(lua_State *L) {
 static int sock_setfd(lua_State *L) {
     ls_Socket *s = check_self(L);
     if (luaL_checknumber(L, 2) != -1) return ls_fail_text(L, EINVAL, "bad argument #1 to 'setfd' (invalid fd)");
+    leave_pollers(L, s);
     s->fd = -1;
     return ls_succeed(L);
 }
@@ -276,7 +295,9 @@ static int sock_sendto(lua_State *L) {
 
 /* sock:close() -> true | nil, message, name;  harmless when closed */
 static int sock_close(lua_State *L) {
-    return ls_result(L, ls_socket_close(check_self(L)));
+    ls_Socket *s = check_self(L);
+    leave_pollers(L, s);
+    return ls_result(L, ls_socket_close(s));
 }
 
 static int sock_gc(lua_State *L) {
@@ -314,14 +335,5 @@ static const luaL_Reg metamethods[] = {
 };
 
 void ls_socket_open(lua_State *L) {
-    lua_createtable(L, 0, 8);
-    lua_createtable(L, 0, 16);
-    ls_state_register(L, methods);
-    lua_setfield(L, -2, "__index");
-    ls_state_register(L, metamethods);
-    lua_pushliteral(L, "socket");
-    lua_setfield(L, -2, "__type");
-    lua_pushliteral(L, "socket");
-    lua_setfield(L, -2, "__name");
-    lua_rawseti(L, LS_OPEN_STATE, LS_STATE_SOCKET);
+    ls_state_class(L, LS_STATE_SOCKET, "socket", methods, metamethods);
 }

@@ -12,13 +12,18 @@ typedef struct ls_Socket {
     unsigned char flags;  /* LS_SOCKET_... */
 } ls_Socket;
 
-enum { LS_SOCKET_BOUND = 1 /* made by bind */, LS_SOCKET_MULTICAST = 2 };
+enum { LS_SOCKET_BOUND = 1 /* made by bind */, LS_SOCKET_MULTICAST = 2, LS_SOCKET_WATCHED = 4 /* pollers know it */ };
 
 /* Pushes a socket that is born closed: open a descriptor into it, and any error after that leaks nothing. */
 ls_Socket *ls_socket_new(lua_State *L);
 
 /* The socket at this place of the stack, or NULL. Only from a function of the library. */
 ls_Socket *ls_socket_test(lua_State *L, int index);
+
+/* The descriptor of anything that can be waited for: a socket, an integer, an object with a method getfd (which is
+   called). LS_SOCKET_CLOSED: it has none any more; LS_SOCKET_NONE: it is no such thing. */
+enum { LS_SOCKET_CLOSED = -1, LS_SOCKET_NONE = -2 };
+int ls_socket_descriptor(lua_State *L, int index);
 
 /* 0 or an errno; harmless on a closed one. */
 int ls_socket_close(ls_Socket *s);

@@ -12,6 +12,16 @@ static int owner_gc(lua_State *L) {
     return 0;
 }
 
+void *ls_state_finalized(lua_State *L, int index, size_t size, int field) {
+    void *object = lua_touserdata(L, index);
+    int same;
+    if (!object || lua_rawlen(L, index) != size || !lua_getmetatable(L, index)) return NULL;
+    lua_rawgeti(L, LS_STATE, field);
+    same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same ? object : NULL;
+}
+
 void ls_state_open(lua_State *L) {
     lua_createtable(L, LS_STATE_SIZE, 0);
     lua_newtable(L);
@@ -26,6 +36,28 @@ void ls_state_register(lua_State *L, const luaL_Reg *functions) {
         lua_pushcclosure(L, functions->func, 1);
         lua_setfield(L, -2, functions->name);
     }
+}
+
+void ls_state_class(lua_State *L, int field, const char *type, const luaL_Reg *methods, const luaL_Reg *metamethods) {
+    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 16);
+    ls_state_register(L, methods);
+    lua_setfield(L, -2, "__index");
+    ls_state_register(L, metamethods);
+    lua_pushstring(L, type);
+    lua_setfield(L, -2, "__type");
+    lua_pushstring(L, type);
+    lua_setfield(L, -2, "__name");
+    lua_rawseti(L, LS_OPEN_STATE, field);
+}
+
+void ls_state_forget(lua_State *L, int fd, int index) {
+    lua_pushvalue(L, index);
+    lua_rawgeti(L, LS_STATE, LS_STATE_FORGET);
+    lua_insert(L, -2);
+    lua_pushinteger(L, fd);
+    lua_insert(L, -2);
+    lua_call(L, 2, 0);
 }
 
 void *ls_state_lend(lua_State *L, int field, size_t size) {

@@ -12,8 +12,21 @@ enum { /* its fields */
     LS_STATE_OWNER,      /* the metatable of owners */
     LS_STATE_RECEIVE,    /* a block to receive large pieces into */
     LS_STATE_SELECT,     /* a block for select's descriptors */
-    LS_STATE_SIZE = LS_STATE_SELECT
+    LS_STATE_POLLER,     /* the metatable of pollers */
+    LS_STATE_POLLERS,    /* weak keys: every poller there is */
+    LS_STATE_FORGET,     /* the function behind ls_state_forget */
+    LS_STATE_SIZE = LS_STATE_FORGET
 };
+
+/* The userdata at this place of the stack, if it is an object of the library: one of that size that begins with that
+   pointer. The length is asked first: it is 0 for a light userdata, which points anywhere. Else NULL. */
+LS_HOT void *ls_state_object(lua_State *L, int index, size_t size, const void *magic) {
+    void *object = lua_touserdata(L, index);
+    return LS_LIKELY(object && lua_rawlen(L, index) == size && *(const void *const *)object == magic) ? object : NULL;
+}
+
+/* The same for one that was finalized, and has lost its magic: its metatable, the given field, still tells. */
+void *ls_state_finalized(lua_State *L, int index, size_t size, int field);
 
 /* While the library opens, the state table is at this place of the stack; all ls_*_open functions rely on it. */
 enum { LS_OPEN_STATE = 1 };
@@ -23,6 +36,12 @@ void ls_state_open(lua_State *L);
 
 /* Sets functions in the table on top. Only while the library opens. */
 void ls_state_register(lua_State *L, const luaL_Reg *functions);
+
+/* Makes the metatable of a type of object, in the given field. Only while the library opens. */
+void ls_state_class(lua_State *L, int field, const char *type, const luaL_Reg *methods, const luaL_Reg *metamethods);
+
+/* Takes the object at this place of the stack, which is about to give up the descriptor, out of every poller. */
+void ls_state_forget(lua_State *L, int fd, int index);
 
 /* Lends the state's block of the given field, at least size bytes, and pushes it. While it is lent, whoever asks again
    (a finalizer that the collector runs in mid-call, say) gets another one. An error in between loses nothing. */

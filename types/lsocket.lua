@@ -121,6 +121,13 @@ function lsocket.connect(type, address, port, ttl) end
 ---@overload fun(timeout: number): false | nil, string?, string?
 function lsocket.select(read, write, timeout) end
 
+---Makes a poller, which remembers what to wait for.
+---@param backend ("epoll" | "kqueue" | "poll")?  the best one there is by default
+---@return lsocket.Poller? poller  or nil
+---@return string? message         the system's text
+---@return string? name            the error's symbol: "EOPNOTSUPP" for a backend that is not there
+function lsocket.poller(backend) end
+
 ---The addresses of a host, each once, in the system's order. Blocks, but for numeric addresses.
 ---@param name string                    host name or numeric address
 ---@return lsocket.Address[]? addresses  or nil
@@ -142,6 +149,54 @@ lsocket.IN6ADDR_ANY = "::"
 
 ---@type string
 lsocket._VERSION = "2.0.0"
+
+---Waits for any of very many objects, which it keeps alive. `#poller` is how many are registered.
+---Sockets that are closed leave it by themselves.
+---@class lsocket.Poller
+local Poller = {}
+
+---Registers an object.
+---@param object lsocket.Selectable     a socket, a descriptor, or anything with a method getfd
+---@param events "r" | "w" | "rw"       readable, writable, both
+---@param value any                     what wait gives back for it: the object by default
+---@return true?
+---@return string? message              the system's text
+---@return string? name                 "EEXIST": it is registered already; "EBADF": it is closed
+function Poller:add(object, events, value) end
+
+---Changes what is asked about an object, and the value if one is given.
+---@param object lsocket.Selectable
+---@param events "r" | "w" | "rw"
+---@param value any
+---@return true?
+---@return string? message  the system's text
+---@return string? name     "ENOENT": it is not registered
+function Poller:modify(object, events, value) end
+
+---Takes an object out.
+---@param object lsocket.Selectable
+---@return true?
+---@return string? message  the system's text
+---@return string? name     "ENOENT": it is not registered
+function Poller:remove(object) end
+
+---Waits until something is ready, or the time is over. Tables that are given are refilled.
+---@param timeout number?               seconds, rounded up to a millisecond; negative or absent: for ever
+---@param readable any[]?               refilled and returned; a new one without it
+---@param writable any[]?               refilled and returned; a new one without it
+---@return any[] | false | nil readable the values of what is readable; false: the time is over
+---@return any[] | string | nil writable  the values of what is writable; or a message
+---@return string? name                 the error's symbol: "EINTR" after a signal
+function Poller:wait(timeout, readable, writable) end
+
+---@return integer? descriptor  readable while something waits to be told; -1 when closed
+---@return string? message      the system's text
+---@return string? name         "EOPNOTSUPP": the backend has none
+function Poller:getfd() end
+
+---Ends the poller; what was registered stays open.
+---@return true
+function Poller:close() end
 
 ---A socket. It owns its descriptor, which never blocks; collecting the socket closes it.
 ---A closed socket's methods answer `nil, "Bad file descriptor", "EBADF"`.

@@ -77,6 +77,8 @@ static int note_wait(int milliseconds) {
 #define ls_fd_peer faulty_fd_peer
 #define ls_fd_setint faulty_fd_setint
 #define ls_fd_poll faulty_fd_poll
+#define ls_fd_isopen faulty_fd_isopen
+#define ls_fd_milliseconds faulty_fd_milliseconds
 
 /* Within its own expansion a macro's name is the function's. */
 #define socket(...) (fails(0) ? -1 : socket(__VA_ARGS__))

@@ -131,6 +131,10 @@ int ls_fd_pending(int fd, size_t *n) {
 
 /* ---- what the kernel knows ---- */
 
+int ls_fd_isopen(int fd) {
+    return fd >= 0 && fcntl(fd, F_GETFD) >= 0;
+}
+
 int ls_fd_error(int fd) {
     int err = 0;
     socklen_t len = sizeof err;
@@ -153,10 +157,14 @@ int ls_fd_setint(int fd, int level, int option, int value) {
 
 /* ---- waiting ---- */
 
+int ls_fd_milliseconds(double left) {
+    return left < 0 ? -1 : left < INT_MAX ? (int)left + ((int)left < left) : INT_MAX;
+}
+
 int ls_fd_poll(struct pollfd *fds, size_t count, double seconds, int *ready) {
     double left = seconds * 1000;
-    do { /* poll counts its milliseconds in an int: some 24 days */
-        int step = left < 0 ? -1 : left < INT_MAX ? (int)left + ((int)left < left) : INT_MAX;
+    do {
+        int step = ls_fd_milliseconds(left);
         *ready = poll(fds, (nfds_t)count, step);
         if (*ready < 0) return errno;
         left -= step;

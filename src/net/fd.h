@@ -26,6 +26,9 @@ LS_HOT int ls_fd_recv(int fd, int datagram, void *data, size_t size, size_t *n, 
 /* to: NULL for the connected peer. */
 LS_HOT int ls_fd_send(int fd, const void *data, size_t size, size_t *n, const ls_Addr *to);
 
+/* Is there such a descriptor in this process? */
+int ls_fd_isopen(int fd);
+
 /* What waits to be read, in bytes; for datagrams at least the length of the first. */
 int ls_fd_pending(int fd, size_t *n);
 
@@ -36,6 +39,9 @@ int ls_fd_local(int fd, ls_Addr *addr);
 int ls_fd_peer(int fd, ls_Addr *addr);
 
 int ls_fd_setint(int fd, int level, int option, int value);
+
+/* The time left, in milliseconds, as poll(2) and its like take it: rounded up, -1 for ever, at most some 24 days. */
+int ls_fd_milliseconds(double left);
 
 /* poll(2) with a time in seconds, rounded up to milliseconds; negative: for ever. EINTR ends it. *ready may be 0. */
 int ls_fd_poll(struct pollfd *fds, size_t count, double seconds, int *ready);
