@@ -53,7 +53,7 @@ describe("bind", function()
     end
   end)
 
-  it("takes a string of digits as the port before a backlog, too, but as the address where no port is so large", function()
+  it("takes a string of digits as the port before a backlog, too, unless no port is so large", function()
     assert.equal("0.0.0.0", assert(lsocket.bind("0", 5)):info "socket".addr)
     assert.equal("0.0.0.0", assert(lsocket.bind("udp", "0", 5)):info "socket".addr)
     assert.equal("127.0.0.1", assert(lsocket.bind("2130706433", 0)):info "socket".addr)
