@@ -1,4 +1,5 @@
 std = "max"
 max_line_length = 120
+exclude_files = { "build" }
 files["spec"].std = "max+busted"
 files["types"].ignore = { "2..", "1.." } -- declarations only
