@@ -136,6 +136,20 @@ static const char many[] =
     "fails('EINVAL', lsocket.select {})\n"
     "for i = 51, 100 do socks[i]:close() end\n";
 
+static const char pollers[] =
+    "for _, backend in ipairs { 'epoll', 'kqueue', 'poll' } do\n"
+    "  local poller, r, w = lsocket.poller(backend), {}, {}\n"
+    "  for i = 1, poller and 100 or 0 do\n"
+    "    local sock = assert(lsocket.bind('udp', '127.0.0.1', 0))\n"
+    "    assert(poller:add(sock, 'rw', sock))\n"
+    "    assert(poller:wait(0, r, w) == r and #r == 0 and #w == #poller)\n"
+    "    if i % 3 == 0 then assert(poller:modify(sock, 'w')) end\n"
+    "    if i % 5 == 0 then assert(poller:remove(sock)) end\n"
+    "    if i % 7 == 0 then sock:close() end\n"
+    "  end\n"
+    "  if poller then assert(poller:getfd() or backend == 'poll') poller:close() end\n"
+    "end\n";
+
 static const char lookups[] =
     "local list = assert(lsocket.resolve('localhost'))\n"
     "assert(#list > 0 and list[1].family and list[1].addr)\n"
@@ -227,8 +241,8 @@ static const struct Step {
     const char *name, *text;
 } steps[] = {
     { "=tcp", tcp },         { "=large", large },     { "=udp", udp },           { "=unix", unix_names },
-    { "=many", many },       { "=lookups", lookups }, { "=groups", groups },     { "=failures", failures },
-    { "=garbage", garbage }, { "=letters", letters },
+    { "=many", many },       { "=pollers", pollers }, { "=lookups", lookups },   { "=groups", groups },
+    { "=failures", failures }, { "=garbage", garbage }, { "=letters", letters },
 };
 
 enum { STEPS = sizeof steps / sizeof steps[0] };
