@@ -30,17 +30,6 @@ typedef struct Poller {
 
 static const char magic;
 
-static const ls_Backend *const backends[] = { /* the best one first */
-#if LS_HAVE_EPOLL
-    &ls_poll_epoll,
-#endif
-#if LS_HAVE_KQUEUE
-    &ls_poll_kqueue,
-#endif
-    &ls_poll_poll,
-    NULL,
-};
-
 /* ---- the object ---- */
 
 static Poller *check_slowly(lua_State *L) {
@@ -80,8 +69,8 @@ static Poller *new_poller(lua_State *L) {
 
 /* lsocket.poller([backend]) -> poller | nil, message, name;  backend: "epoll", "kqueue", "poll" */
 static int core_poller(lua_State *L) {
-    const char *name = luaL_optstring(L, 1, backends[0]->name);
-    const ls_Backend *const *backend = backends;
+    const char *name = luaL_optstring(L, 1, ls_poll_backends[0]->name);
+    const ls_Backend *const *backend = ls_poll_backends;
     Poller *p;
     int err;
     while (*backend && strcmp((*backend)->name, name) != 0) backend++;

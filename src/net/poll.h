@@ -39,4 +39,7 @@ extern const ls_Backend ls_poll_kqueue;
 #endif
 extern const ls_Backend ls_poll_poll;
 
+/* Those that this platform has, the best one first; NULL ends them. */
+extern const ls_Backend *const ls_poll_backends[];
+
 #endif
