@@ -27,25 +27,25 @@ static void poll_backend_close(void *self) {
     free(poll);
 }
 
-/* Makes an array larger; it is as it was where there is no memory. */
-static int grow(void *array, size_t count, size_t size) {
-    void **old = array;
-    void *new = realloc(*old, count * size);
-    if (!new) return ENOMEM;
-    *old = new;
-    return 0;
-}
-
+/* Where there is no memory, what is registered stays as it was. */
 static int make_room(Poll *poll, int fd) {
     size_t room = poll->room ? 2 * poll->room : 16, places = poll->place_room ? poll->place_room : 64;
     if (poll->count == poll->room) {
-        if (grow(&poll->fds, room, sizeof *poll->fds) || grow(&poll->tags, room, sizeof *poll->tags)) return ENOMEM;
+        struct pollfd *fds = realloc(poll->fds, room * sizeof *fds);
+        unsigned *tags = realloc(poll->tags, room * sizeof *tags);
+        if (fds) poll->fds = fds;
+        if (tags) poll->tags = tags;
+        if (!fds || !tags) return ENOMEM;
         poll->room = room;
     }
-    if ((size_t)fd < poll->place_room) return 0;
-    while (places <= (size_t)fd) places *= 2;
-    if (grow(&poll->places, places, sizeof *poll->places)) return ENOMEM;
-    while (poll->place_room < places) poll->places[poll->place_room++] = -1;
+    if ((size_t)fd >= poll->place_room) {
+        int *grown;
+        while (places <= (size_t)fd) places *= 2;
+        grown = realloc(poll->places, places * sizeof *grown);
+        if (!grown) return ENOMEM;
+        poll->places = grown;
+        while (poll->place_room < places) poll->places[poll->place_room++] = -1;
+    }
     return 0;
 }
 
