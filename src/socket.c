@@ -12,14 +12,14 @@
 #include <string.h>
 #include <strings.h>
 
-static const char magic; /* its address is nobody else's */
+const char ls_socket_magic = 0;
 
 /* ---- the object ---- */
 
 ls_Socket *ls_socket_new(lua_State *L) {
     ls_Socket *s = ls_newuserdata(L, sizeof *s);
     memset(s, 0, sizeof *s);
-    s->magic = &magic;
+    s->magic = &ls_socket_magic;
     s->fd = -1;
     lua_rawgeti(L, LS_STATE, LS_STATE_SOCKET);
     lua_setmetatable(L, -2);
@@ -27,20 +27,14 @@ ls_Socket *ls_socket_new(lua_State *L) {
 }
 
 ls_Socket *ls_socket_test(lua_State *L, int index) {
-    ls_Socket *s = ls_state_object(L, index, sizeof *s, &magic);
+    ls_Socket *s = ls_state_object(L, index, sizeof *s, &ls_socket_magic);
     return s ? s : ls_state_finalized(L, index, sizeof *s, LS_STATE_SOCKET);
 }
 
-static ls_Socket *check_slowly(lua_State *L) {
+ls_Socket *ls_socket_checkslowly(lua_State *L) {
     ls_Socket *s = ls_socket_test(L, 1);
     if (!s) ls_value_wrongtype(L, 1, "socket");
     return s;
-}
-
-/* The first argument of every method. */
-LS_HOT ls_Socket *check_self(lua_State *L) {
-    ls_Socket *s = ls_state_object(L, 1, sizeof *s, &magic);
-    return s ? s : check_slowly(L);
 }
 
 /* obj:getfd(), for what is no socket of ours: a poller, a LuaSocket object, an object of the program's own. */
@@ -112,7 +106,7 @@ static int push_end(lua_State *L, int err, const ls_Addr *addr) {
 
 /* sock:info([what]) -> table | nil | nil, message, name;  what: "peer", "socket" */
 static int sock_info(lua_State *L) {
-    const ls_Socket *s = check_self(L);
+    const ls_Socket *s = ls_socket_self(L);
     const char *what = luaL_optstring(L, 2, NULL);
     ls_Addr addr;
     if (!what) return push_standard_info(L, s);
@@ -124,18 +118,18 @@ static int sock_info(lua_State *L) {
 
 /* sock:status() -> true | nil, message, name;  the socket's pending error, which reading clears */
 static int sock_status(lua_State *L) {
-    return ls_result(L, ls_fd_error(check_self(L)->fd));
+    return ls_result(L, ls_fd_error(ls_socket_self(L)->fd));
 }
 
 /* sock:getfd() -> descriptor;  -1 when closed */
 static int sock_getfd(lua_State *L) {
-    lua_pushinteger(L, check_self(L)->fd);
+    lua_pushinteger(L, ls_socket_self(L)->fd);
     return 1;
 }
 
 /* sock:setfd(-1) -> true | nil, message, name;  forgets the descriptor without closing it */
 static int sock_setfd(lua_State *L) {
-    ls_Socket *s = check_self(L);
+    ls_Socket *s = ls_socket_self(L);
     if (luaL_checknumber(L, 2) != -1) return ls_fail_text(L, EINVAL, "bad argument #1 to 'setfd' (invalid fd)");
     leave_pollers(L, s);
     s->fd = -1;
@@ -151,7 +145,7 @@ static int is_gone(int err) {
 
 /* sock:accept() -> socket, address, port | false | nil, message, name;  unix: socket, nil, nil */
 static int sock_accept(lua_State *L) {
-    const ls_Socket *listener = check_self(L);
+    const ls_Socket *listener = ls_socket_self(L);
     ls_Socket *s = ls_socket_new(L);
     ls_Addr peer;
     int err = ls_fd_accept(listener->fd, &s->fd, &peer);
@@ -217,14 +211,14 @@ LS_HOT int receive(lua_State *L, const ls_Socket *s, size_t size, int *results, 
 
 /* sock:recv([size]) -> data [, length] | false | nil | nil, message, name;  length: of a datagram that was cut */
 static int sock_recv(lua_State *L) {
-    const ls_Socket *s = check_self(L);
+    const ls_Socket *s = ls_socket_self(L);
     int results, err = receive(L, s, ls_value_size(L, 2, RECEIVE_SIZE), &results, NULL);
     return LS_LIKELY(!err) ? results : ls_fail_io(L, err);
 }
 
 /* sock:recvfrom([size]) -> data, address, port [, length] | false | nil | nil, message, name */
 static int sock_recvfrom(lua_State *L) {
-    const ls_Socket *s = check_self(L);
+    const ls_Socket *s = ls_socket_self(L);
     ls_Addr peer;
     int results, err = receive(L, s, ls_value_size(L, 2, RECEIVE_SIZE), &results, &peer);
     if (err) return ls_fail_io(L, err);
@@ -244,7 +238,7 @@ LS_HOT int push_sent(lua_State *L, int err, size_t n) {
 
 /* sock:send(data) -> count | false | nil, message, name */
 static int sock_send(lua_State *L) {
-    const ls_Socket *s = check_self(L);
+    const ls_Socket *s = ls_socket_self(L);
     size_t len, n;
     const char *data = lua_tolstring(L, 2, &len);
     int err;
@@ -276,7 +270,7 @@ static int post(Letter *letter, const char *address, size_t len, unsigned port) 
 
 /* sock:sendto(data, address, port) -> count | false | nil, message, name;  a stream ignores the address */
 static int sock_sendto(lua_State *L) {
-    Letter letter = { check_self(L), NULL, 0, 0 };
+    Letter letter = { ls_socket_self(L), NULL, 0, 0 };
     size_t len;
     unsigned port;
     const char *address;
@@ -295,20 +289,20 @@ static int sock_sendto(lua_State *L) {
 
 /* sock:close() -> true | nil, message, name;  harmless when closed */
 static int sock_close(lua_State *L) {
-    ls_Socket *s = check_self(L);
+    ls_Socket *s = ls_socket_self(L);
     leave_pollers(L, s);
     return ls_result(L, ls_socket_close(s));
 }
 
 static int sock_gc(lua_State *L) {
-    ls_Socket *s = check_self(L);
+    ls_Socket *s = ls_socket_self(L);
     ls_socket_close(s);
     s->magic = NULL; /* the memory may come back as another library's userdata */
     return 0;
 }
 
 static int sock_tostring(lua_State *L) {
-    lua_pushfstring(L, "socket: %p", (void *)check_self(L));
+    lua_pushfstring(L, "socket: %p", (void *)ls_socket_self(L));
     return 1;
 }
 
@@ -336,4 +330,11 @@ static const luaL_Reg metamethods[] = {
 
 void ls_socket_open(lua_State *L) {
     ls_state_class(L, LS_STATE_SOCKET, "socket", methods, metamethods);
+}
+
+void ls_socket_extend(lua_State *L, const luaL_Reg *more) {
+    lua_rawgeti(L, LS_OPEN_STATE, LS_STATE_SOCKET);
+    lua_getfield(L, -1, "__index");
+    ls_state_register(L, more);
+    lua_pop(L, 2);
 }

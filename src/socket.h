@@ -3,6 +3,7 @@
 #define LS_SOCKET_H
 
 #include "compat.h"
+#include "state.h"
 
 typedef struct ls_Socket {
     const void *magic;    /* tells a socket from any other userdata without a look-up */
@@ -20,6 +21,15 @@ ls_Socket *ls_socket_new(lua_State *L);
 /* The socket at this place of the stack, or NULL. Only from a function of the library. */
 ls_Socket *ls_socket_test(lua_State *L, int index);
 
+extern const char ls_socket_magic; /* its address is nobody else's */
+ls_Socket *ls_socket_checkslowly(lua_State *L);
+
+/* The first argument of every method; raises where it is no socket. */
+LS_HOT ls_Socket *ls_socket_self(lua_State *L) {
+    ls_Socket *s = ls_state_object(L, 1, sizeof *s, &ls_socket_magic);
+    return s ? s : ls_socket_checkslowly(L);
+}
+
 /* The descriptor of anything that can be waited for: a socket, an integer, an object with a method getfd (which is
    called). LS_SOCKET_CLOSED: it has none any more; LS_SOCKET_NONE: it is no such thing. */
 enum { LS_SOCKET_CLOSED = -1, LS_SOCKET_NONE = -2 };
@@ -29,5 +39,8 @@ int ls_socket_descriptor(lua_State *L, int index);
 int ls_socket_close(ls_Socket *s);
 
 void ls_socket_open(lua_State *L);
+
+/* Adds methods to sockets. Only while the library opens, after ls_socket_open. */
+void ls_socket_extend(lua_State *L, const luaL_Reg *methods);
 
 #endif

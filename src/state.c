@@ -40,7 +40,7 @@ void ls_state_register(lua_State *L, const luaL_Reg *functions) {
 
 void ls_state_class(lua_State *L, int field, const char *type, const luaL_Reg *methods, const luaL_Reg *metamethods) {
     lua_createtable(L, 0, 8);
-    lua_createtable(L, 0, 16);
+    lua_createtable(L, 0, 64); /* roomy: few keys share a place, and none moves when others are added */
     ls_state_register(L, methods);
     lua_setfield(L, -2, "__index");
     ls_state_register(L, metamethods);
