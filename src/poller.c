@@ -30,6 +30,8 @@ typedef struct Poller {
 
 static const char magic;
 
+enum { FEW = 64 /* what a new poller has room for */, AT_ONCE = 256 /* what is ready beyond waits for the next call */ };
+
 /* ---- the object ---- */
 
 static Poller *check_slowly(lua_State *L) {
@@ -55,7 +57,7 @@ static Poller *new_poller(lua_State *L) {
     Poller *p = ls_newuserdatawithtable(L, sizeof *p);
     memset(p, 0, sizeof *p);
     p->magic = &magic;
-    lua_newtable(L);
+    lua_createtable(L, FEW, 0);
     ls_setusertable(L, -2);
     lua_rawgeti(L, LS_STATE, LS_STATE_POLLER);
     lua_setmetatable(L, -2);
@@ -113,7 +115,7 @@ static void set_item(lua_State *L, int key, int index) {
 }
 
 static int make_room(Poller *p, int fd) {
-    size_t room = p->room ? p->room : 64;
+    size_t room = p->room ? p->room : FEW;
     Entry *entries;
     if ((size_t)fd < p->room) return 0;
     while (room <= (size_t)fd) room *= 2;
@@ -229,22 +231,17 @@ static int forget(lua_State *L) {
 
 /* ---- waiting ---- */
 
-enum { AT_ONCE = 256 }; /* what is ready beyond that waits for the next call */
-
-/* Ends an array that was refilled: clears what is left of the one before. */
-static void cut(lua_State *L, int table, int n) {
-    for (;;) {
-        lua_rawgeti(L, table, ++n);
-        if (lua_isnil(L, -1)) break;
-        lua_pop(L, 1);
+/* Ends an array that was refilled: clears what is left of the one before. May leave something on the stack. */
+LS_HOT void cut(lua_State *L, int table, int n) {
+    while (ls_rawgeti(L, table, ++n) != LUA_TNIL) {
         lua_pushnil(L);
         lua_rawseti(L, table, n);
+        lua_pop(L, 1);
     }
-    lua_pop(L, 1);
 }
 
-/* Fills the arrays at 3 and 4 from the events; the poller's table is on top. Answers how many were told. */
-static int fill(lua_State *L, const Poller *p, const ls_Event *events, size_t count) {
+/* Fills the arrays at 3 and 4 from the events, given the poller's table at 5. Answers how many were told. */
+LS_HOT int fill(lua_State *L, const Poller *p, const ls_Event *events, size_t count) {
     int readable = 0, writable = 0;
     size_t i;
     for (i = 0; i < count; i++) {
@@ -266,9 +263,19 @@ static int fill(lua_State *L, const Poller *p, const ls_Event *events, size_t co
     return readable + writable;
 }
 
+/* The time to wait, in seconds; negative: for ever. */
+LS_HOT double check_timeout(lua_State *L, int arg) {
+    int given;
+    double timeout = ls_tonumber(L, arg, &given);
+    if (LS_LIKELY(given && timeout == timeout)) return timeout;
+    if (given) luaL_argerror(L, arg, "timeout is not a number");
+    if (!lua_isnoneornil(L, arg)) ls_value_wrongtype(L, arg, "number");
+    return -1;
+}
+
 /* An array that was passed in, or a new one in its place. */
-static void take_array(lua_State *L, int arg) {
-    if (lua_istable(L, arg)) return;
+LS_HOT void take_array(lua_State *L, int arg) {
+    if (LS_LIKELY(lua_istable(L, arg))) return;
     if (!lua_isnil(L, arg)) ls_value_wrongtype(L, arg, "table");
     lua_newtable(L);
     lua_replace(L, arg);
@@ -278,11 +285,10 @@ static void take_array(lua_State *L, int arg) {
 static int poller_wait(lua_State *L) {
     ls_Event events[AT_ONCE];
     Poller *p = check_self(L);
-    double timeout = lua_isnoneornil(L, 2) ? -1 : luaL_checknumber(L, 2);
+    double timeout = check_timeout(L, 2);
     size_t count;
     int err;
-    if (timeout != timeout) luaL_argerror(L, 2, "timeout is not a number");
-    lua_settop(L, 4);
+    if (lua_gettop(L) != 4) lua_settop(L, 4);
     take_array(L, 3);
     take_array(L, 4);
     if (!p->backend) return ls_fail(L, EBADF);

@@ -2,7 +2,6 @@
 #include "fd.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -156,10 +155,6 @@ int ls_fd_setint(int fd, int level, int option, int value) {
 }
 
 /* ---- waiting ---- */
-
-int ls_fd_milliseconds(double left) {
-    return left < 0 ? -1 : left < INT_MAX ? (int)left + ((int)left < left) : INT_MAX;
-}
 
 int ls_fd_poll(struct pollfd *fds, size_t count, double seconds, int *ready) {
     double left = seconds * 1000;

@@ -5,6 +5,7 @@
 
 #include "addr.h"
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 
@@ -41,7 +42,9 @@ int ls_fd_peer(int fd, ls_Addr *addr);
 int ls_fd_setint(int fd, int level, int option, int value);
 
 /* The time left, in milliseconds, as poll(2) and its like take it: rounded up, -1 for ever, at most some 24 days. */
-int ls_fd_milliseconds(double left);
+LS_HOT int ls_fd_milliseconds(double left) {
+    return left < 0 ? -1 : left < INT_MAX ? (int)left + ((int)left < left) : INT_MAX;
+}
 
 /* poll(2) with a time in seconds, rounded up to milliseconds; negative: for ever. EINTR ends it. *ready may be 0. */
 int ls_fd_poll(struct pollfd *fds, size_t count, double seconds, int *ready);
