@@ -422,6 +422,13 @@ local function describe_backend(backend)
         return #poller == 0
       end)
     end)
+
+    it("accounts for every byte between two processes, whoever closes when", function()
+      helper.need.proc(pending)
+      local turmoil, count = helper.command "turmoil", helper.scale(400)
+      local output, status = helper.run(helper.command("turmoil", "serve", count, backend, turmoil))
+      assert.equal(0, status, output)
+    end)
   end)
 end
 
