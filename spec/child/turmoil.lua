@@ -1,7 +1,7 @@
--- So many connections at once between two processes, each with a poller: every one exchanges 100 lines; half of them are
--- closed by either side at a random moment instead, and a new one, often with the same descriptor, takes their place.
--- "serve COUNT BACKEND COMMAND": serves a child that COMMAND starts as "visit COUNT BACKEND PORT", and compares what each
--- side sent with what the other one got. The limit of descriptors is set by whoever starts it.
+-- So many connections at once between two processes, each with a poller: every one exchanges 100 lines; half of them
+-- are closed by either side at a random moment instead, and a new one, often with the same descriptor, takes their
+-- place. "serve COUNT BACKEND COMMAND": serves a child that COMMAND starts as "visit COUNT BACKEND PORT", and compares
+-- what each side sent with what the other one got. The limit of descriptors is set by whoever starts it.
 local lsocket = require "lsocket"
 local process = require "spec.process"
 
