@@ -44,11 +44,13 @@ function process.status(field, pid)
   return (assert(process.read("/proc/" .. (pid or "self") .. "/status"), "no /proc"):match(field .. ":%s*([^\n]*)"))
 end
 
--- Resident memory in KiB, once there is no garbage left.
-function process.rss()
+-- Memory in KiB that this process has written to, once there is no garbage left. Pages of files (of libc, say) are not
+-- counted where the kernel can tell: how many of them are mapped at once is its own affair.
+function process.memory()
   collectgarbage()
   collectgarbage()
-  return tonumber(process.status "VmRSS":match "%d+")
+  local rollup = process.read "/proc/self/smaps_rollup"
+  return tonumber((rollup and rollup:match "Anonymous:%s*(%d+)" or process.status "VmRSS"):match "%d+")
 end
 
 -- Which signals are ignored and which are caught.

@@ -70,15 +70,15 @@ end
 local round, finish = assert(kinds[kind], "tcp, unix, resolve or interfaces")()
 local function run(from, to)
   for i = from, to do round(i) end
-  local descriptors, rss = process.count(), process.rss()
-  print(("%s after %d rounds: %d descriptors, %d KiB"):format(kind, to, descriptors, rss))
-  return descriptors, rss
+  local descriptors, memory = process.count(), process.memory()
+  print(("%s after %d rounds: %d descriptors, %d KiB"):format(kind, to, descriptors, memory))
+  return descriptors, memory
 end
 
-local descriptors, rss = run(1, warm_up)
-local descriptors_after, rss_after = run(warm_up + 1, rounds)
+local descriptors, memory = run(1, warm_up)
+local descriptors_after, memory_after = run(warm_up + 1, rounds)
 if finish then finish() end
-if descriptors ~= descriptors_after or rss_after - rss > allowed then
+if descriptors ~= descriptors_after or memory_after - memory > allowed then
   print "something leaks"
   os.exit(1)
 end
