@@ -30,7 +30,10 @@ typedef struct Poller {
 
 static const char magic;
 
-enum { FEW = 64 /* what a new poller has room for */, AT_ONCE = 256 /* what is ready beyond waits for the next call */ };
+enum {
+    FEW = 64,     /* what a new poller has room for */
+    AT_ONCE = 256 /* what is ready beyond that waits for the next call */
+};
 
 /* ---- the object ---- */
 

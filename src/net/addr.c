@@ -40,8 +40,8 @@ static int only(const char *text, const char *characters) {
     return text[strspn(text, characters)] == '\0';
 }
 
-/* Four decimal numbers, as inet_pton reads them: a leading zero is none, as it would mean octal to inet_aton. What nearly
-   every address is, and datagrams come and go with one each: the C library takes ten times as long to read or write it. */
+/* Four decimal numbers, as inet_pton reads them; with a leading zero it is left to inet_aton, which takes it for octal.
+   Nearly every address is of this kind, datagrams come and go with one each, and the C library is ten times slower. */
 static int parse_dotted(const char *text, struct in_addr *ip) {
     unsigned char bytes[4];
     int i;
