@@ -19,6 +19,7 @@ typedef struct Wait {
     size_t count, item_count, mask;
 } Wait;
 
+enum { POPPED = 8 /* elements at once off the stack, where each costs a call */ };
 enum { SMALL = 32, READS = POLLIN | POLLHUP | POLLERR, WRITES = POLLOUT | POLLHUP | POLLERR };
 
 static size_t block_size(size_t elements, size_t slots) {
@@ -45,7 +46,7 @@ static int descriptor_of(lua_State *L, int table, int i) {
     return fd;
 }
 
-static int place_of(Wait *wait, int fd) {
+LS_HOT int place_of(Wait *wait, int fd) {
     size_t slot = (size_t)fd & wait->mask;
     struct pollfd *entry;
     while (wait->slots[slot] >= 0) {
@@ -62,22 +63,19 @@ static int place_of(Wait *wait, int fd) {
 /* Enters the elements of a table, up to the first nil. room: as many as there were when the block was made; a getfd
    method may have added some since. */
 static size_t enter(lua_State *L, Wait *wait, int table, size_t room, short event) {
+    int top = lua_gettop(L);
     size_t i;
-    for (i = 0; i < room; i++) {
-        int fd, place = -1;
-        lua_rawgeti(L, table, (int)i + 1);
-        if (lua_isnil(L, -1)) {
-            lua_pop(L, 1);
-            break;
-        }
-        fd = descriptor_of(L, table, (int)i + 1);
+    for (i = 0; i < room && ls_rawgeti(L, table, (int)i + 1) != LUA_TNIL; i++) {
+        const ls_Socket *s = ls_socket_find(L, -1);
+        int fd = LS_LIKELY(s) ? s->fd : descriptor_of(L, table, (int)i + 1), place = -1;
         if (fd >= 0) {
             place = place_of(wait, fd);
             wait->fds[place].events |= event;
         }
         wait->items[wait->item_count++] = place;
-        lua_pop(L, 1);
+        if (i % POPPED == 0) lua_settop(L, top);
     }
+    lua_settop(L, top);
     return i;
 }
 

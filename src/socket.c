@@ -27,7 +27,7 @@ ls_Socket *ls_socket_new(lua_State *L) {
 }
 
 ls_Socket *ls_socket_test(lua_State *L, int index) {
-    ls_Socket *s = ls_state_object(L, index, sizeof *s, &ls_socket_magic);
+    ls_Socket *s = ls_socket_find(L, index);
     return s ? s : ls_state_finalized(L, index, sizeof *s, LS_STATE_SOCKET);
 }
 

@@ -24,10 +24,15 @@ ls_Socket *ls_socket_test(lua_State *L, int index);
 extern const char ls_socket_magic; /* its address is nobody else's */
 ls_Socket *ls_socket_checkslowly(lua_State *L);
 
+/* As ls_socket_test, but NULL for one that was finalized, too. */
+LS_HOT ls_Socket *ls_socket_find(lua_State *L, int index) {
+    return ls_state_object(L, index, sizeof(ls_Socket), &ls_socket_magic);
+}
+
 /* The first argument of every method; raises where it is no socket. */
 LS_HOT ls_Socket *ls_socket_self(lua_State *L) {
-    ls_Socket *s = ls_state_object(L, 1, sizeof *s, &ls_socket_magic);
-    return s ? s : ls_socket_checkslowly(L);
+    ls_Socket *s = ls_socket_find(L, 1);
+    return LS_LIKELY(s) ? s : ls_socket_checkslowly(L);
 }
 
 /* The descriptor of anything that can be waited for: a socket, an integer, an object with a method getfd (which is
