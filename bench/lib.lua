@@ -1,0 +1,108 @@
+-- What the workloads share: measuring loops in alternation, and printing samples for bench/report.lua.
+-- A sample is a line: workload, case, interpreter, library, round, operations, wall seconds, processor seconds, extra;
+-- extra is "name=number ..." or empty. A line that begins with "#" is a remark for the report.
+local cref = require "cref"
+
+local lib = {}
+
+lib.quick = arg[1] == "quick"
+lib.interpreter = jit and "luajit" or "lua" .. _VERSION:match "%d+%.%d+"
+
+-- How often to measure: ROUNDS where it is set.
+function lib.rounds(default)
+   return tonumber(os.getenv "ROUNDS") or lib.quick and 5 or default
+end
+
+function lib.remark(...)
+   print("# " .. string.format(...))
+   io.flush()
+end
+
+function lib.emit(workload, case, library, round, operations, wall, cpu, extra)
+   print(table.concat({ workload, case, lib.interpreter, library, round, ("%.0f"):format(operations),
+      ("%.9f"):format(wall), ("%.9f"):format(cpu), extra or "" }, "\t"))
+   io.flush()
+end
+
+-- A module or nil, and then a remark that it is missing. For LuaJIT the one of Lua 5.1.
+function lib.peer(workload, name, module)
+   local found, value = pcall(require, module)
+   if found then return value end
+   lib.remark("%s: %s has no %s to compare with", workload, lib.interpreter, name)
+end
+
+-- ---- stopwatches ----
+
+local Watch = {}
+Watch.__index = Watch
+
+function lib.watch()
+   return setmetatable({ operations = 0, wall = 0, cpu = 0 }, Watch)
+end
+
+function Watch:start()
+   self.cpu_start = cref.cpu()
+   self.wall_start = cref.clock()
+end
+
+-- May be started and stopped several times; what is in between adds up.
+function Watch:stop(operations)
+   self.wall = self.wall + (cref.clock() - self.wall_start)
+   self.cpu = self.cpu + (cref.cpu() - self.cpu_start)
+   self.operations = self.operations + operations
+end
+
+-- ---- alternation ----
+
+local function run(library, n, cases)
+   local watches = {}
+   for i = 1, #cases do watches[i] = lib.watch() end
+   library.run(n, (table.unpack or unpack)(watches)) -- luacheck: ignore
+   return watches
+end
+
+-- How many operations a library does in the given time; also warms it up.
+local function calibrate(library, cases, seconds)
+   local n = 1
+   while n < 1e7 do
+      local spent = 0
+      for _, watch in ipairs(run(library, n, cases)) do spent = spent + watch.wall end
+      if spent >= seconds / 2 then return math.max(1, math.floor(n * seconds / spent)) end
+      n = n * (spent < seconds / 20 and 8 or 2)
+   end
+   return n
+end
+
+-- Measures libraries one after the other, many times, each some 10 ms, so that neighbours saw the same machine. Another
+-- one begins in each round. Of
+--   workload   its name
+--   cases      an array of names
+--   libraries  an array of { name =, run = }: run(n, watch...) gets a watch for each case, and does n operations in
+--              all between its start() and stop(operations)
+--   rounds     how many, where ROUNDS is not set
+-- Rounds in which the hypervisor stole time are marked with stolen=ticks, which makes the report drop them.
+function lib.alternate(of)
+   local libraries, rounds = of.libraries, lib.rounds(of.rounds or 60)
+   local counts = {}
+   for i, library in ipairs(libraries) do
+      counts[i] = calibrate(library, of.cases, lib.quick and 0.003 or 0.01)
+   end
+   for round = 1, rounds do
+      local measured = {}
+      local stolen = cref.stolen()
+      for i = 1, #libraries do
+         local k = (i + round) % #libraries + 1
+         measured[k] = run(libraries[k], counts[k], of.cases)
+      end
+      stolen = cref.stolen() - stolen
+      local extra = stolen > 0 and "stolen=" .. stolen or ""
+      for k, watches in ipairs(measured) do
+         for i, watch in ipairs(watches) do
+            local more = of.extra and of.extra .. " " .. extra or extra
+            lib.emit(of.workload, of.cases[i], libraries[k].name, round, watch.operations, watch.wall, watch.cpu, more)
+         end
+      end
+   end
+end
+
+return lib
