@@ -2,6 +2,7 @@
 -- A sample is a line: workload, case, interpreter, library, round, operations, wall seconds, processor seconds, extra;
 -- extra is "name=number ..." or empty. A line that begins with "#" is a remark for the report.
 local cref = require "cref"
+local lsocket = require "lsocket"
 
 local lib = {}
 
@@ -29,6 +30,24 @@ function lib.peer(workload, name, module)
    local found, value = pcall(require, module)
    if found then return value end
    lib.remark("%s: %s has no %s to compare with", workload, lib.interpreter, name)
+end
+
+-- A TCP connection within this process: the sockets of both ends.
+function lib.connection()
+   local listener = assert(lsocket.bind("127.0.0.1", 0))
+   local from = assert(lsocket.connect("127.0.0.1", listener:info "socket".port))
+   assert(lsocket.select({ listener }, 5))
+   local to = assert(listener:accept())
+   assert(lsocket.select(nil, { from }, 5))
+   listener:close()
+   return from, to
+end
+
+-- A string of random bytes.
+function lib.noise(size)
+   local bytes = {}
+   for i = 1, size do bytes[i] = string.char(math.random(0, 255)) end
+   return table.concat(bytes)
 end
 
 -- ---- stopwatches ----

@@ -6,6 +6,8 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+extern const luaL_Reg cref_tcp[];
+
 /* An integer argument: a descriptor, a count, a size. */
 int cref_int(lua_State *L, int arg);
 
