@@ -2,63 +2,17 @@
 local lib = require "bench.lib"
 local cref = require "cref"
 local lsocket = require "lsocket"
+local tcp = require "bench.tcp"
 
 local luasocket = lib.peer("pingpong", "LuaSocket", "socket")
 local luaposix = lib.peer("pingpong", "luaposix", "posix.sys.socket")
 local cqueues = lib.peer("pingpong", "cqueues", "cqueues")
 local luv = lib.peer("pingpong", "luv", "luv")
 
-local SIZE, COUNT = 64, 1024
-local noise = lib.noise(SIZE * COUNT)
-local messages = {}
-for i = 1, COUNT do messages[i] = noise:sub(SIZE * (i - 1) + 1, SIZE * i) end
-
--- Another number of bytes waits before each loop (see cref.prime), so that no string that arrives was there before.
-local shift = 0
-local function prime(from, to)
-   shift = shift % (SIZE - 1) + 1
-   cref.prime(from:getfd(), to:getfd(), shift)
-end
-
--- Adds a library to a list: loop(n) exchanges n messages. It is written out for each, as a function in between would
--- cost as much as some of what is measured. ready() empties the library's own buffer.
-local function add(libraries, name, from, to, loop, ready)
-   table.insert(libraries, { name = name, run = function(n, watch)
-      if ready then ready() end
-      prime(from, to)
-      watch:start()
-      loop(n)
-      watch:stop(n)
-   end })
-end
+local add, messages, noise, SIZE, COUNT = tcp.add, tcp.messages, tcp.noise, tcp.SIZE, tcp.COUNT
 
 local function measure(case, libraries)
    lib.alternate{ workload = "pingpong", cases = { case }, libraries = libraries }
-end
-
--- A LuaSocket object for each end of a connection of ours.
-local function luasocket_ends(from, to)
-   local ends = {}
-   for i, fd in ipairs{ from:getfd(), to:getfd() } do
-      local listener = assert(luasocket.bind("127.0.0.1", 0))
-      local address, port = listener:getsockname()
-      ends[i] = assert(luasocket.connect(address, port))
-      listener:close()
-      cref.close(ends[i]:getfd())
-      ends[i]:setfd(fd)
-      ends[i]:settimeout(0)
-   end
-   return ends[1], ends[2]
-end
-
-local function cqueues_ends(from, to)
-   local cqsocket = require "cqueues.socket"
-   local function adopt(sock)
-      local adopted = assert(cqsocket.fdopen(cref.dup(sock:getfd())))
-      adopted:setmode("bn", "bn")
-      return adopted
-   end
-   return adopt(from), adopt(to)
 end
 
 -- ---- receiving first: the message is there ----
@@ -75,7 +29,7 @@ local function without_waiting()
       end
    end)
    if luasocket then
-      local a, b = luasocket_ends(from, to)
+      local a, b = tcp.luasocket_ends(luasocket, from, to)
       add(libraries, "LuaSocket", from, to, function(n)
          for i = 1, n do
             a:send(messages[i % COUNT + 1])
@@ -92,7 +46,7 @@ local function without_waiting()
       end)
    end
    if cqueues then
-      local a, b = cqueues_ends(from, to)
+      local a, b = tcp.cqueues_ends(from, to)
       add(libraries, "cqueues", from, to, function(n)
          for i = 1, n do
             a:send(messages[i % COUNT + 1], 1, SIZE)
@@ -119,7 +73,7 @@ local function selecting()
       end
    end)
    if luasocket then
-      local a, b = luasocket_ends(from, to)
+      local a, b = tcp.luasocket_ends(luasocket, from, to)
       local theirs = { b }
       add(libraries, "LuaSocket", from, to, function(n)
          for i = 1, n do
@@ -142,69 +96,14 @@ local function selecting()
    measure("select then recv", libraries)
 end
 
--- ---- with a poller or an event loop; each has a connection of its own, as a set that knows a socket slows it down ----
-
-local function add_c(libraries)
-   local from, to = lib.connection()
-   local from_fd, to_fd = from:getfd(), to:getfd()
-   local epoll = cref.epoll(to_fd)
-   add(libraries, "C", from, to, function(n) cref.pingpong_epoll(from_fd, to_fd, n, noise, SIZE, epoll) end)
-end
-
-local function add_poller(libraries)
-   local from, to = lib.connection()
-   local poller = assert(lsocket.poller())
-   assert(poller:add(to, "r"))
-   local readable, writable = {}, {}
-   add(libraries, "lsocket", from, to, function(n)
-      for i = 1, n do
-         from:send(messages[i % COUNT + 1])
-         poller:wait(5, readable, writable)
-         readable[1]:recv(SIZE)
-      end
-   end)
-end
-
--- Runs in a coroutine of its own, which yields to the controller at each poll.
-local function add_cqueues(libraries)
-   local from, to = lib.connection()
-   local a, b = cqueues_ends(from, to)
-   local input = { pollfd = b:pollfd(), events = "r" }
-   local controller = cqueues.new()
-   add(libraries, "cqueues", from, to, function(n)
-      controller:wrap(function()
-         for i = 1, n do
-            a:send(messages[i % COUNT + 1], 1, SIZE)
-            cqueues.poll(input)
-            b:recv(SIZE)
-         end
-      end)
-      assert(controller:loop())
-   end, function() b:recv(-65536) end)
-end
-
-local function add_luv(libraries)
-   local from, to = lib.connection()
-   local a, b = luv.new_tcp(), luv.new_tcp()
-   assert(a:open(cref.dup(from:getfd())))
-   assert(b:open(cref.dup(to:getfd())))
-   local arrived = 0
-   b:read_start(function(_, data) arrived = arrived + #data end)
-   add(libraries, "luv", from, to, function(n)
-      for i = 1, n do
-         a:try_write(messages[i % COUNT + 1])
-         while arrived < i * SIZE do luv.run "once" end
-      end
-      arrived = 0
-   end)
-end
+-- ---- with a poller or an event loop ----
 
 local function polling()
    local libraries = {}
-   add_c(libraries)
-   add_poller(libraries)
-   if cqueues then add_cqueues(libraries) end
-   if luv then add_luv(libraries) end
+   tcp.add_epoll(libraries)
+   tcp.add_poller(libraries)
+   if cqueues then tcp.add_cqueues(libraries, cqueues) end
+   if luv then tcp.add_luv(libraries, luv) end
    measure("poller then recv", libraries)
 end
 

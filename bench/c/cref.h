@@ -7,6 +7,8 @@
 #include <lua.h>
 
 extern const luaL_Reg cref_tcp[];
+extern const luaL_Reg cref_select_functions[];
+extern const luaL_Reg cref_churn[];
 
 /* An integer argument: a descriptor, a count, a size. */
 int cref_int(lua_State *L, int arg);

@@ -72,19 +72,22 @@ static int cref_pingpong_epoll(lua_State *L) {
     return pingpong(L, wait_epoll);
 }
 
-/* cref.epoll(fd...) -> descriptor: an epoll set in which they are registered as readable */
+/* cref.epoll() -> descriptor: an empty epoll set */
 static int cref_epoll(lua_State *L) {
-    int epoll = epoll_create1(EPOLL_CLOEXEC), i;
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
     if (epoll < 0) return cref_fail(L, "epoll_create1");
-    for (i = 1; i <= lua_gettop(L); i++) {
-        struct epoll_event event = { EPOLLIN, { .fd = cref_int(L, i) } };
-        if (epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event) < 0) return cref_fail(L, "epoll_ctl");
-    }
     lua_pushinteger(L, epoll);
     return 1;
 }
 
-/* cref.fill(fd, message, count) -> bytes: sends a message count times */
+/* cref.epoll_add(epoll, fd): registers it as readable */
+static int cref_epoll_add(lua_State *L) {
+    struct epoll_event event = { EPOLLIN, { .fd = cref_int(L, 2) } };
+    if (epoll_ctl(cref_int(L, 1), EPOLL_CTL_ADD, event.data.fd, &event) < 0) return cref_fail(L, "epoll_ctl");
+    return 0;
+}
+
+/* cref.fill(fd, message, count): sends a message count times; it must fit, see cref.roomy */
 static int cref_fill(lua_State *L) {
     int fd = cref_int(L, 1), count = cref_int(L, 3), i;
     size_t size;
@@ -94,12 +97,23 @@ static int cref_fill(lua_State *L) {
     return 0;
 }
 
-/* cref.drain(fd, count): receives 64 KiB count times */
+/* cref.drain(fd, size): receives so many bytes, 64 KiB a call */
 static int cref_drain(lua_State *L) {
     char data[65536];
-    int fd = cref_int(L, 1), count = cref_int(L, 2), i;
-    for (i = 0; i < count; i++)
-        if (recv(fd, data, sizeof data, 0) != sizeof data) return cref_fail(L, "recv");
+    int fd = cref_int(L, 1), size = cref_int(L, 2);
+    while (size > 0) {
+        ssize_t n = recv(fd, data, sizeof data, 0);
+        if (n < 0 && errno != EAGAIN) return cref_fail(L, "recv");
+        if (n > 0) size -= (int)n;
+    }
+    return 0;
+}
+
+/* cref.roomy(fd, size): gives a socket buffers of that many bytes */
+static int cref_roomy(lua_State *L) {
+    int fd = cref_int(L, 1), size = cref_int(L, 2);
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) < 0) return cref_fail(L, "SO_SNDBUF");
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size) < 0) return cref_fail(L, "SO_RCVBUF");
     return 0;
 }
 
@@ -109,7 +123,9 @@ const luaL_Reg cref_tcp[] = {
     { "pingpong_poll", cref_pingpong_poll },
     { "pingpong_epoll", cref_pingpong_epoll },
     { "epoll", cref_epoll },
+    { "epoll_add", cref_epoll_add },
     { "fill", cref_fill },
     { "drain", cref_drain },
+    { "roomy", cref_roomy },
     { NULL, NULL },
 };
