@@ -9,7 +9,7 @@ local luaposix = lib.peer("bulk", "luaposix", "posix.sys.socket")
 local cqueues = lib.peer("bulk", "cqueues", "cqueues")
 local luv = lib.peer("bulk", "luv", "luv")
 
-local PIECE, COUNT = 65536, 8
+local PIECE, COUNT = 65536, 32
 local TOTAL = PIECE * COUNT
 local message = lib.noise(PIECE)
 

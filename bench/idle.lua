@@ -4,61 +4,79 @@ local cref = require "cref"
 local lsocket = require "lsocket"
 local tcp = require "bench.tcp"
 
-local luasocket = lib.peer("idle", "LuaSocket", "socket")
-local luaposix = lib.peer("idle", "luaposix", "posix.sys.socket")
-local cqueues = lib.peer("idle", "cqueues", "cqueues")
-local luv = lib.peer("idle", "luv", "luv")
+-- Each library runs in a process of its own, together with C: the collector has to look at all that a library keeps for
+-- its sockets, again and again, and the others would pay for it.
+local groups = { "lsocket", "LuaSocket", "luaposix", "cqueues", "luv" }
+local this = arg[2]
+if not this then
+   local failed = 0
+   for _, group in ipairs(groups) do
+      local status = os.execute(("%s %s %s %s"):format(arg[-1], arg[0], lib.quick and "quick" or "full", group))
+      if status ~= true and status ~= 0 then failed = 1 end
+   end
+   os.exit(failed)
+end
 
 local messages, SIZE, COUNT = tcp.messages, tcp.SIZE, tcp.COUNT
 
--- Each library: { most = sockets that it can wait for, loop = what lib.alternate takes, add(idle socket) }
-local libraries = {}
-local function library(most, add, adder, ...)
+-- What is measured: { most = sockets that it can wait for, loop = what lib.alternate takes, add(idle socket) }
+local contenders = {}
+
+-- Adds one: prepare(list, ...) puts its loop into a list and answers a set, into which add(set, socket) puts a socket.
+local function contend(most, add, prepare, ...)
    local into = {}
-   local set = adder(into, ...)
-   table.insert(libraries, { most = most, loop = into[1], add = function(sock) add(set, sock) end })
+   local set = prepare(into, ...)
+   table.insert(contenders, { most = most, loop = into[1], add = function(sock) add(set, sock) end })
+   return contenders[#contenders]
 end
 
--- ---- sets that remember ----
-
-local function add_nothing() end
 local function add_to_poller(poller, sock) assert(poller:add(sock, "r")) end
 
-library(math.huge, function(epoll, sock) cref.epoll_add(epoll, sock:getfd()) end, tcp.add_epoll)
-library(math.huge, add_to_poller, tcp.add_poller)
-if cqueues then
-   library(math.huge, function(controller, sock)
+-- ---- sets that remember, and asking about all each time ----
+
+contend(math.huge, function(epoll, sock) cref.epoll_add(epoll, sock:getfd()) end, tcp.add_epoll)
+
+local start = {}
+
+function start.lsocket()
+   contend(math.huge, add_to_poller, tcp.add_poller)
+   contend(10000, table.insert, function(into)
+      local from, to = lib.connection()
+      local reads = { to }
+      tcp.add(into, "lsocket select", from, to, function(n)
+         for i = 1, n do
+            from:send(messages[i % COUNT + 1])
+            lsocket.select(reads, 5)[1]:recv(SIZE)
+         end
+      end)
+      return reads
+   end)
+end
+
+function start.cqueues(cqueues)
+   contend(math.huge, function(controller, sock)
       local input = { pollfd = sock:getfd(), events = "r" }
       controller:wrap(function() cqueues.poll(input) end)
    end, tcp.add_cqueues, cqueues)
 end
-if luv then
-   library(math.huge, function(_, sock) luv.new_poll(sock:getfd()):start("r", function() end) end, tcp.add_luv, luv)
+
+function start.luv(luv)
+   contend(math.huge, function(_, sock) assert(luv.new_poll(sock:getfd())):start("r", function() end) end,
+      tcp.add_luv, luv)
 end
 
--- ---- asking about all, each time ----
-
-library(10000, function(reads, sock) table.insert(reads, sock) end, function(into)
-   local from, to = lib.connection()
-   local reads = { to }
-   tcp.add(into, "lsocket select", from, to, function(n)
-      for i = 1, n do
-         from:send(messages[i % COUNT + 1])
-         lsocket.select(reads, 5)[1]:recv(SIZE)
-      end
-   end)
-   return reads
-end)
-
-local function as_luasocket(sock)
+-- Shares our descriptor, as there are none to spare below 1024; so it must not be collected, which would close it.
+local borrowers = {}
+local function as_luasocket(luasocket, sock)
    local its = luasocket.udp4()
    cref.close(its:getfd())
    its:setfd(sock:getfd())
+   table.insert(borrowers, its)
    return its
 end
 
-if luasocket then -- no descriptor from 1024 on
-   library(900, function(reads, sock) table.insert(reads, as_luasocket(sock)) end, function(into)
+function start.LuaSocket(luasocket) -- no descriptor from 1024 on
+   contend(1000, function(reads, sock) table.insert(reads, as_luasocket(luasocket, sock)) end, function(into)
       local from, to = lib.connection()
       local a, b = tcp.luasocket_ends(luasocket, from, to)
       local reads = { b }
@@ -72,9 +90,9 @@ if luasocket then -- no descriptor from 1024 on
    end)
 end
 
-if luaposix then
+function start.luaposix(luaposix)
    local poll = require "posix.poll".poll
-   library(10000, function(fds, sock) fds[sock:getfd()] = { events = { IN = true } } end, function(into)
+   contend(10000, function(fds, sock) fds[sock:getfd()] = { events = { IN = true } } end, function(into)
       local from, to = lib.connection()
       local from_fd, to_fd = from:getfd(), to:getfd()
       local fds = { [to_fd] = { events = { IN = true } } }
@@ -88,6 +106,12 @@ if luaposix then
       return fds
    end)
 end
+
+local modules = { lsocket = "lsocket", LuaSocket = "socket", luaposix = "posix.sys.socket", cqueues = "cqueues",
+   luv = "luv" }
+local module = lib.peer("idle", this, modules[this])
+if not module then os.exit(0) end
+start[this](module)
 
 -- ---- more and more ----
 
@@ -107,58 +131,42 @@ local function limit()
 end
 
 -- What the poller costs with 10 sockets, measured once more in the last case, next to what it costs with all.
-library(10, add_to_poller, tcp.add_poller, "lsocket, 10 sockets")
-local small = table.remove(libraries)
+local small
+if this == "lsocket" then
+   small = contend(10, add_to_poller, tcp.add_poller, "lsocket, 10 sockets")
+   table.remove(contenders)
+end
+
+-- The rounds of a process have numbers of their own, as only those of the same process are compared.
+local after = 0
+for i, group in ipairs(groups) do if group == this then after = 1000 * i end end
 
 local function measure(count, is_last)
    local loops = {}
    while #idle + 1 < count do
       local sock = open_idle()
-      for _, one in ipairs(libraries) do if #idle < one.most then one.add(sock) end end
-      if #idle < 10 then small.add(sock) end
+      for _, one in ipairs(contenders) do if #idle < one.most then one.add(sock) end end
+      if small and #idle < small.most then small.add(sock) end
    end
-   for _, one in ipairs(libraries) do if count <= one.most then table.insert(loops, one.loop) end end
-   if is_last then table.insert(loops, small.loop) end
-   lib.alternate{ workload = "idle", cases = { count .. " sockets" }, libraries = loops, rounds = 40 }
-end
-
--- Only select itself: the socket stays readable.
-local function measure_select(count)
-   local from, to = lib.connection()
-   from:send "x"
-   assert(lsocket.select({ to }, 5))
-   local reads, fds, theirs = { to }, { to:getfd() }, luasocket and { as_luasocket(to) }
-   for i = 1, count - 1 do
-      reads[i + 1] = idle[i]
-      fds[i + 1] = idle[i]:getfd()
-      if theirs then theirs[i + 1] = as_luasocket(idle[i]) end
-   end
-   local loops = {}
-   local function add(name, loop)
-      table.insert(loops, { name = name, run = function(n, watch)
-         watch:start()
-         loop(n)
-         watch:stop(n)
-      end })
-   end
-   add("C", function(n) assert(cref.select(fds, n, count) == n) end)
-   add("lsocket", function(n) for _ = 1, n do lsocket.select(reads, 5) end end)
-   if theirs then add("LuaSocket", function(n) for _ = 1, n do luasocket.select(theirs, nil, 5) end end) end
-   lib.alternate{ workload = "select", cases = { count .. " sockets" }, libraries = loops }
+   for _, one in ipairs(contenders) do if count <= one.most then table.insert(loops, one.loop) end end
+   if small and is_last then table.insert(loops, small.loop) end
+   if #loops < 2 then return end
+   lib.alternate{ workload = "idle", cases = { count .. " sockets" }, libraries = loops, rounds = 40,
+      after = after }
 end
 
 local most = math.min(100000, limit() - 100)
-local counts = { 10, 100, 900, 1000, 10000 }
-if lib.quick then counts, most = { 10, 900 }, 1000 end
+local counts = { 10, 100, 1000, 10000 }
+if lib.quick then counts, most = { 10, 1000 }, 1000 end
 if most > counts[#counts] then table.insert(counts, most) end
-if most < 100000 and lib.interpreter == "lua5.4" then
-   lib.remark("idle: this machine lets a process have %d descriptors, so 100,000 sockets were not to be had", limit())
-   if luasocket then lib.remark "idle: LuaSocket's select takes no descriptor from 1024 on" end
+if this == "lsocket" and lib.interpreter == "lua5.4" then
+   if most < 100000 then
+      lib.remark("idle: this machine lets a process have %d descriptors, so 100,000 sockets were not to be had", limit())
+   end
+   lib.remark "idle: LuaSocket's select takes no descriptor from 1024 on"
+   lib.remark "idle: lsocket's select and luaposix's poll were asked about up to 10,000 sockets"
 end
 for i, count in ipairs(counts) do
-   if count <= most then
-      measure(count, i == #counts)
-      if count == 900 then measure_select(count) end
-   end
+   if count <= most then measure(count, i == #counts) end
 end
-os.exit(0) -- LuaSocket's objects share our descriptors: nothing is to be closed twice
+if this == "LuaSocket" then os.exit(0) end -- without closing what is shared twice

@@ -80,9 +80,10 @@ local function run(library, n, cases)
    return watches
 end
 
--- How many operations a library does in the given time; also warms it up.
+-- How many operations a library does in the given time. The first run does not count: it may have much to set up.
 local function calibrate(library, cases, seconds)
    local n = 1
+   run(library, n, cases)
    while n < 1e7 do
       local spent = 0
       for _, watch in ipairs(run(library, n, cases)) do spent = spent + watch.wall end
@@ -99,6 +100,7 @@ end
 --   libraries  an array of { name =, run = }: run(n, watch...) gets a watch for each case, and does n operations in
 --              all between its start() and stop(operations)
 --   rounds     how many, where ROUNDS is not set
+--   after      the number of the round before the first: 0
 -- Rounds in which the hypervisor stole time are marked with stolen=ticks, which makes the report drop them.
 function lib.alternate(of)
    local libraries, rounds = of.libraries, lib.rounds(of.rounds or 60)
@@ -118,7 +120,7 @@ function lib.alternate(of)
       for k, watches in ipairs(measured) do
          for i, watch in ipairs(watches) do
             local more = of.extra and of.extra .. " " .. extra or extra
-            lib.emit(of.workload, of.cases[i], libraries[k].name, round, watch.operations, watch.wall, watch.cpu, more)
+            lib.emit(of.workload, of.cases[i], libraries[k].name, (of.after or 0) + round, watch.operations, watch.wall, watch.cpu, more)
          end
       end
    end

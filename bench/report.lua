@@ -210,6 +210,16 @@ end
 
 -- ---- what was asked ----
 
+-- The case of a goal; "largest" is the last one that the library was measured in.
+local function case_of(goal)
+   if goal[2] ~= "largest" or not data:get(goal[1]) then return goal[2] end
+   local last
+   for _, case in ipairs(data:get(goal[1])) do
+      if summary_of(goal[1], case.name, goal[3], goal[4]) then last = case.name end
+   end
+   return last
+end
+
 -- The least processor time of an operation among the other libraries but C.
 local function best_peer(goal)
    local least
@@ -230,21 +240,12 @@ local measures = {
       local peer = best_peer(goal)
       return s.cpu and peer and s.cpu / peer
    end,
-   ["cost of"] = function(s, goal)
-      local other = summary_of(goal[1], goal.of, goal[3], goal[4])
-      return other and other.speed / s.speed
+   ["cost of"] = function(_, goal)
+      local libraries = data:get(goal[1]):get(case_of(goal)):get(goal[3])
+      local faster = quotient(libraries:get(goal[4]), libraries:get(goal.of), speed)
+      return faster and 1 / faster
    end,
 }
-
--- The case of a goal; "largest" is the last one that the library was measured in.
-local function case_of(goal)
-   if goal[2] ~= "largest" or not data:get(goal[1]) then return goal[2] end
-   local last
-   for _, case in ipairs(data:get(goal[1])) do
-      if summary_of(goal[1], case.name, goal[3], goal[4]) then last = case.name end
-   end
-   return last
-end
 
 local function write_goal(goal)
    local metric, bound = goal[5], goal[6]

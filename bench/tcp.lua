@@ -41,7 +41,7 @@ function tcp.luasocket_ends(luasocket, from, to)
       ends[i] = assert(luasocket.connect(address, port))
       listener:close()
       cref.close(ends[i]:getfd())
-      ends[i]:setfd(fd)
+      ends[i]:setfd(cref.dup(fd))
       ends[i]:settimeout(0)
    end
    return ends[1], ends[2]
