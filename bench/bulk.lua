@@ -1,7 +1,6 @@
 -- TCP within one process, 64 KiB a call: the buffers of a connection are filled, then drained, again and again.
 local lib = require "bench.lib"
 local cref = require "cref"
-local lsocket = require "lsocket"
 local tcp = require "bench.tcp"
 
 local luasocket = lib.peer("bulk", "LuaSocket", "socket")

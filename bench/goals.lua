@@ -1,10 +1,10 @@
--- The thresholds that lsocket has set itself; the report says which are met. A row: workload, case, interpreter, library,
--- metric, bound. Metrics, of medians:
---   "ratio"        speed, C's in the same round is 1: at least
---   "time ratio"   time of an operation, C's in the same round is 1: at most
---   "cpu ratio"    processor time of an operation, C's in the same round is 1: at most
---   "cpu of best"  processor time of an operation, that of the best library but C and this is 1: at most
---   "cost of"      time of an operation, that of the library named by of = in the same round is 1: at most
+-- The thresholds that lsocket has set itself; the report says which are met. A row: workload, case ("largest": the last
+-- one), interpreter, library, metric, bound. The metrics are medians:
+--   "ratio"        speed, where C's in the same round is 1: at least
+--   "time ratio"   time of an operation, where C's in the same round is 1: at most
+--   "cpu ratio"    processor time of an operation, where C's in the same round is 1: at most
+--   "cpu of best"  the same, where that of the best library but C and this one is 1: at most
+--   "cost of"      time of an operation, where that of the library named by of = in the same round is 1: at most
 --   anything else  a name from the samples' extras ("bytes", "instructions"): at most
 return {
    { "pingpong", "send then recv", "lua5.4", "lsocket", "ratio", 0.96 },

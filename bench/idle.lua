@@ -161,7 +161,7 @@ if lib.quick then counts, most = { 10, 1000 }, 1000 end
 if most > counts[#counts] then table.insert(counts, most) end
 if this == "lsocket" and lib.interpreter == "lua5.4" then
    if most < 100000 then
-      lib.remark("idle: this machine lets a process have %d descriptors, so 100,000 sockets were not to be had", limit())
+      lib.remark("idle: a process may have %d descriptors here, so 100,000 sockets were not to be had", limit())
    end
    lib.remark "idle: LuaSocket's select takes no descriptor from 1024 on"
    lib.remark "idle: lsocket's select and luaposix's poll were asked about up to 10,000 sockets"

@@ -100,7 +100,8 @@ end
 --   libraries  an array of { name =, run = }: run(n, watch...) gets a watch for each case, and does n operations in
 --              all between its start() and stop(operations)
 --   rounds     how many, where ROUNDS is not set
---   after      the number of the round before the first: 0
+--   after      the number of the round before the first: 0 by default
+--   extra      for all samples
 -- Rounds in which the hypervisor stole time are marked with stolen=ticks, which makes the report drop them.
 function lib.alternate(of)
    local libraries, rounds = of.libraries, lib.rounds(of.rounds or 60)
@@ -116,11 +117,11 @@ function lib.alternate(of)
          measured[k] = run(libraries[k], counts[k], of.cases)
       end
       stolen = cref.stolen() - stolen
-      local extra = stolen > 0 and "stolen=" .. stolen or ""
+      local extra = (of.extra or "") .. (stolen > 0 and " stolen=" .. stolen or "")
       for k, watches in ipairs(measured) do
          for i, watch in ipairs(watches) do
-            local more = of.extra and of.extra .. " " .. extra or extra
-            lib.emit(of.workload, of.cases[i], libraries[k].name, (of.after or 0) + round, watch.operations, watch.wall, watch.cpu, more)
+            lib.emit(of.workload, of.cases[i], libraries[k].name, (of.after or 0) + round, watch.operations, watch.wall,
+               watch.cpu, extra)
          end
       end
    end

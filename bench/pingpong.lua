@@ -108,8 +108,8 @@ local function polling()
 end
 
 if lib.interpreter == "lua5.4" then
-   lib.remark("pingpong: luv reads in callbacks alone, so it stands with the pollers; cqueues waits by yielding to its " ..
-      "controller. LuaSocket and luaposix have no poller")
+   lib.remark "pingpong: luv reads in callbacks alone, cqueues waits by yielding to its controller: they are pollers"
+   lib.remark "pingpong: LuaSocket and luaposix have no poller"
 end
 without_waiting()
 selecting()

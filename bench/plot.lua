@@ -16,7 +16,7 @@ local function libraries_of(workload, interpreter, chart)
    for _, case in ipairs(workload) do
       for _, samples in ipairs(case:get(interpreter) or {}) do
          local name = samples.name
-         if name ~= chart.without and chart.value(samples.summary) and not names[name] then
+         if not (chart.without and chart.without[name]) and chart.value(samples.summary) and not names[name] then
             names[name] = true
             table.insert(names, name)
          end
@@ -34,7 +34,7 @@ end
 local function block(name, workload, interpreter, libraries, chart)
    local lines = { ("$%s << END"):format(name) }
    for _, case in ipairs(workload) do
-      local cells = { chart.kind == "bars" and quote(case.name) or case.name:match "^%d+" }
+      local cells = { chart.kind == "bars" and quote(case.name):gsub(", ", ",\\n") or case.name:match "^%d+" }
       for _, library in ipairs(libraries) do
          table.insert(cells, tostring(value_of(case, interpreter, library, chart) or "?"))
       end
@@ -51,7 +51,6 @@ set style histogram clustered gap 1
 set style fill solid 0.9 noborder
 set boxwidth 0.9
 set yrange [0:*]
-set xtics nomirror
 set grid ytics linecolor "#dddddd"]],
       series = function(name, i, library, colour)
          return ("$%s using %d:xtic(1) title %s linecolor rgb %q"):format(name, i + 1, quote(library), colour)
@@ -63,8 +62,9 @@ set pointsize 0.7
 set format x "%.0s%c"
 set grid linecolor "#dddddd"]],
       series = function(name, i, library, colour)
-         return ("$%s using 1:%d title %s linecolor rgb %q linewidth %d pointtype 7"):format(name, i + 1, quote(library),
-            colour, library == "lsocket" and 3 or 2)
+         local width = library == "lsocket" and 4 or 2
+         return ("$%s using 1:%d title %s linecolor rgb %q linewidth %d pointtype 7"):format(name, i + 1,
+            quote(library), colour, width)
       end },
 }
 
@@ -84,15 +84,21 @@ end
 local function script(workload, chart, interpreters, path)
    local fallbacks = { table.unpack(spare) }
    local lines = {
-      ("set terminal svg size %d,420 font 'sans-serif,14' background rgb 'white'"):format(480 * #interpreters + 120),
+      ("set terminal svg size 1000,%d font 'sans-serif,14' background rgb 'white'"):format(60 + 330 * #interpreters),
       "set output " .. quote(path),
       "set datafile missing '?'",
-      "set key outside below horizontal",
+      "set key outside right top Left reverse samplen 2 width 2",
       "set border 3",
+      "set tics nomirror",
+      "set lmargin 10",
+      "set rmargin 20",
       styles[chart.kind].settings,
+      chart.kind == "bars" and ("set xrange [-0.6:%.1f]"):format(#workload - 0.4) or "",
       "set ylabel " .. quote(chart.y),
       chart.x and "set xlabel " .. quote(chart.x) or "",
-      ("set multiplot layout 1,%d title %s"):format(#interpreters, quote(chart.title)),
+      chart.level and ("set arrow from graph 0, first %g to graph 1, first %g nohead"):format(chart.level, chart.level)
+         or "",
+      ("set multiplot layout %d,1 title %s"):format(#interpreters, quote(chart.title)),
    }
    for _, interpreter in ipairs(interpreters) do
       table.insert(lines, panel(workload, interpreter, chart, fallbacks))

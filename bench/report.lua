@@ -1,4 +1,5 @@
--- report.lua SAMPLES FOLDER: writes FOLDER/<date>.md and FOLDER/charts/*.svg from the lines that bench/lib.lua describes.
+-- report.lua SAMPLES FOLDER: writes FOLDER/<date>.md and FOLDER/charts/*.svg from samples, the lines that bench/lib.lua
+-- describes.
 local goals = require "bench.goals"
 local charts = require "bench.charts"
 local plot = require "bench.plot"
@@ -254,9 +255,10 @@ local function write_goal(goal)
    local measured = s and (measures[metric] or function() return tonumber(s.extra[metric]) end)(s, goal)
    local at_least = metric == "ratio"
    local met = measured and (at_least and measured >= bound or not at_least and measured <= bound)
-   local what = goal.of and ("%s %s"):format(metric, goal.of) or metric
-   row{ goal[1], case or goal[2], goal[3], goal[4], what, (at_least and ">= " or "<= ") .. bound,
-      measured and fixed(measured, measures[metric] and 3 or 0) or "not measured", met and "yes" or measured and "**no**" or "" }
+   row{ goal[1], case or goal[2], goal[3], goal[4], goal.of and metric .. " " .. goal.of or metric,
+      (at_least and ">= " or "<= ") .. bound,
+      measured and fixed(measured, measures[metric] and 3 or 0) or "not measured",
+      met and "yes" or measured and "**no**" or "" }
 end
 
 -- ---- the whole ----
@@ -273,8 +275,8 @@ local function write_machine()
 end
 
 write("# Measured on %s\n", os.date "!%Y-%m-%d")
-write "Made by `make bench`. Speeds are medians; a ratio is the median of the quotients within a round, so that both saw the"
-write "same machine. [doc/performance.md](../../doc/performance.md) says how to read it.\n"
+write "Made by `make bench`. Speeds are medians; a ratio is the median of the quotients within a round, so that both"
+write "saw the same machine. [doc/performance.md](../../doc/performance.md) says how to read it.\n"
 write_machine()
 write "\n## Asked and measured\n"
 row{ "workload", "case", "interpreter", "library", "what", "asked", "measured", "met" }

@@ -1,5 +1,5 @@
--- Connections for the workloads that measure TCP: the ends of one as each library sees them, and the loops that exchange
--- messages of 64 bytes through a poller or an event loop.
+-- Connections for the workloads that measure TCP: the ends of one as each library sees them, and the loops that
+-- exchange messages of 64 bytes through a poller or an event loop.
 local lib = require "bench.lib"
 local cref = require "cref"
 local lsocket = require "lsocket"

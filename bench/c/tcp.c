@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 /* cref.prime(from, to, count): leaves count bytes, and no others, waiting in a connection. With some in it, what is
-   received is no message that was sent, but the end of one and the beginning of the next: no string that Lua has got. */
+   received is no message that was sent, but the end of one and the beginning of the next: a string new to Lua. */
 static int cref_prime(lua_State *L) {
     char data[65536];
     int from = cref_int(L, 1), to = cref_int(L, 2), count = cref_int(L, 3);
