@@ -9,6 +9,9 @@
 local function ratio(summary) return summary.ratio end
 local function microseconds(summary) return summary.speed and 1e6 / summary.speed end
 
+local function cpu_microseconds(summary) return summary.cpu and 1e6 * summary.cpu end
+local function bytes(summary) return tonumber(summary.extra.bytes) end
+
 local c = { C = true }
 
 return {
@@ -16,10 +19,15 @@ return {
      y = "messages a second, C = 1", level = 1, without = c },
    { workload = "bulk", title = "TCP, 64 KiB a call", kind = "bars", value = ratio, y = "bytes a second, C = 1",
      level = 1, without = c },
+   { workload = "udp", title = "UDP, a datagram a call", kind = "bars", value = ratio, y = "datagrams a second, C = 1",
+     level = 1, without = c },
+   { workload = "echo", title = "Echo server, processor time", kind = "lines", value = cpu_microseconds,
+     x = "connections", y = "microseconds a request" },
    { workload = "idle", title = "One active socket among many idle ones", kind = "lines", value = microseconds,
      x = "sockets waited for", y = "microseconds a message", without = { ["lsocket, 10 sockets"] = true } },
    { workload = "select", title = "One call that asks about 900 sockets", kind = "bars", value = ratio,
      y = "calls a second, C = 1", level = 1, without = c },
    { workload = "churn", title = "TCP connections, accepted or made, and closed", kind = "bars", value = ratio,
      y = "connections a second, C = 1", level = 1, without = c },
+   { workload = "memory", title = "Memory of the process", kind = "bars", value = bytes, y = "bytes a connection" },
 }
