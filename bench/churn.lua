@@ -36,20 +36,27 @@ local function c()
       function(connections) cref.close_all(unpack(connections)) end)
 end
 
+-- The methods have the same names in both libraries.
+local function accept_from(server)
+   return function()
+      for _ = 1, BATCH do
+         local sock
+         repeat sock = server:accept() until sock
+         sock:close()
+      end
+   end
+end
+
+local function close_all(connections)
+   for i = 1, BATCH do connections[i]:close() end
+end
+
 local function ours()
    return steps("lsocket", function()
       local connections = {}
       for i = 1, BATCH do connections[i] = lsocket.connect("127.0.0.1", port) end
       return connections
-   end, function()
-      for _ = 1, BATCH do
-         local sock
-         repeat sock = listener:accept() until sock
-         sock:close()
-      end
-   end, function(connections)
-      for i = 1, BATCH do connections[i]:close() end
-   end)
+   end, accept_from(listener), close_all)
 end
 
 local function luasockets()
@@ -65,15 +72,7 @@ local function luasockets()
          connections[i] = sock
       end
       return connections
-   end, function()
-      for _ = 1, BATCH do
-         local sock
-         repeat sock = server:accept() until sock
-         sock:close()
-      end
-   end, function(connections)
-      for i = 1, BATCH do connections[i]:close() end
-   end)
+   end, accept_from(server), close_all)
 end
 
 local function luaposixes()

@@ -80,25 +80,34 @@ local function run(library, n, cases)
    return watches
 end
 
--- How many operations a library does in the given time. The first run does not count: it may have much to set up.
+-- How many operations a library does in that much processor time: the clock would count other processes, too, and what
+-- runs longer is interrupted more often. The first run does not count: it may have much to set up.
 local function calibrate(library, cases, seconds)
    local n = 1
    run(library, n, cases)
    while n < 1e7 do
       local spent = 0
-      for _, watch in ipairs(run(library, n, cases)) do spent = spent + watch.wall end
+      for _, watch in ipairs(run(library, n, cases)) do spent = spent + watch.cpu end
       if spent >= seconds / 2 then return math.max(1, math.floor(n * seconds / spent)) end
       n = n * (spent < seconds / 20 and 8 or 2)
    end
    return n
 end
 
--- Measures libraries one after the other, many times, each some 10 ms, so that neighbours saw the same machine. Another
--- one begins in each round. Of
+-- The numbers from 1 to n in any order.
+local function shuffled(n)
+   local numbers = {}
+   for i = 1, n do table.insert(numbers, math.random(i), i) end
+   return numbers
+end
+
+-- Measures libraries one after the other, many times, each some 10 ms, so that neighbours saw the same machine; in
+-- another order in each round, as one that always follows the same other finds what that left in the caches. Of
 --   workload   its name
 --   cases      an array of names
 --   libraries  an array of { name =, run = }: run(n, watch...) gets a watch for each case, and does n operations in
 --              all between its start() and stop(operations)
+--   count      how many operations a library does in a round, if not what 10 ms are enough for
 --   rounds     how many, where ROUNDS is not set
 --   after      the number of the round before the first: 0 by default
 --   extra      for all samples
@@ -107,15 +116,12 @@ function lib.alternate(of)
    local libraries, rounds = of.libraries, lib.rounds(of.rounds or 60)
    local counts = {}
    for i, library in ipairs(libraries) do
-      counts[i] = calibrate(library, of.cases, lib.quick and 0.003 or 0.01)
+      counts[i] = of.count or calibrate(library, of.cases, lib.quick and 0.003 or 0.01)
    end
    for round = 1, rounds do
       local measured = {}
       local stolen = cref.stolen()
-      for i = 1, #libraries do
-         local k = (i + round) % #libraries + 1
-         measured[k] = run(libraries[k], counts[k], of.cases)
-      end
+      for _, k in ipairs(shuffled(#libraries)) do measured[k] = run(libraries[k], counts[k], of.cases) end
       stolen = cref.stolen() - stolen
       local extra = (of.extra or "") .. (stolen > 0 and " stolen=" .. stolen or "")
       for k, watches in ipairs(measured) do
