@@ -109,6 +109,27 @@ lint:
 	@tools/install check
 	@tools/lint
 
+# ---- measuring ----
+
+.PHONY: bench
+bench:
+	@bench/run
+
+# The C that the library is compared with: a file with a main is a program, the others are one Lua module.
+BENCH_C := $(wildcard bench/c/*.c)
+BENCH_MAINS := $(if $(BENCH_C),$(shell grep -l '^int main' $(BENCH_C)))
+BENCH_PROGRAMS := $(BENCH_MAINS:bench/c/%.c=build/bench/%)
+
+.PHONY: bench-c
+bench-c: $(MODULE) $(BUILD)/cref.so $(BENCH_PROGRAMS)
+
+$(BUILD)/cref.so: $(filter-out $(BENCH_MAINS),$(BENCH_C)) bench/c/cref.h $(BUILD)/flags
+	$(CC) $(CFLAGS) -D_GNU_SOURCE -I$(LUA_INCDIR) $(LIBFLAG) $(LDFLAGS) -o $@ $(filter %.c,$^)
+
+build/bench/%: bench/c/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -D_GNU_SOURCE $(LDFLAGS) -o $@ $<
+
 # For scripts that compile with the same warnings.
 .PHONY: warnings
 warnings:
@@ -121,5 +142,6 @@ help:
 	@echo 'make demo       see it work'
 	@echo 'make test       run every spec on every Lua'
 	@echo 'make check      the slower checks: lint, sanitizers, valgrind, fallbacks, samples'
+	@echo 'make bench      compare it with C and with other libraries: bench/results; see doc/performance.md'
 	@echo 'make install    PREFIX= DESTDIR=; make uninstall takes it away again'
 	@echo 'make clean'

@@ -1,0 +1,27 @@
+-- The thresholds that lsocket has set itself; the report says which are met. A row: workload, case ("largest": the last
+-- one), interpreter, library, metric, bound. The metrics are medians:
+--   "ratio"        speed, where C's in the same round is 1: at least
+--   "time ratio"   time of an operation, where C's in the same round is 1: at most
+--   "cpu ratio"    processor time of an operation, where C's in the same round is 1: at most
+--   "cpu of best"  the same, where that of the best library but C and this one is 1: at most
+--   "cost of"      time of an operation, where that of the library named by of = in the same round is 1: at most
+--   anything else  a name from the samples' extras ("bytes", "instructions"): at most
+return {
+   { "pingpong", "send then recv", "lua5.4", "lsocket", "ratio", 0.96 },
+   { "pingpong", "send then recv", "luajit", "lsocket", "ratio", 0.98 },
+
+   { "idle", "10 sockets", "lua5.4", "lsocket", "ratio", 0.94 },
+   { "idle", "100 sockets", "lua5.4", "lsocket", "ratio", 0.94 },
+   { "idle", "1000 sockets", "lua5.4", "lsocket", "ratio", 0.94 },
+   { "idle", "10000 sockets", "lua5.4", "lsocket", "ratio", 0.94 },
+   { "idle", "largest", "lua5.4", "lsocket", "cost of", 1.15, of = "lsocket, 10 sockets" },
+   { "select", "900 sockets", "lua5.4", "lsocket", "time ratio", 1.2 },
+
+   { "bulk", "send 64 KiB", "lua5.4", "lsocket", "ratio", 0.97 },
+   { "bulk", "send 64 KiB", "luajit", "lsocket", "ratio", 0.97 },
+   { "bulk", "recv 64 KiB", "lua5.4", "lsocket", "ratio", 0.90 },
+   { "bulk", "recv 64 KiB", "luajit", "lsocket", "ratio", 0.95 },
+
+   { "churn", "accept", "lua5.4", "lsocket", "ratio", 0.95 },
+   { "churn", "connect", "lua5.4", "lsocket", "ratio", 0.98 },
+}
