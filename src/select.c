@@ -19,8 +19,7 @@ typedef struct Wait {
     size_t count, item_count, mask;
 } Wait;
 
-enum { POPPED = 8 /* elements at once off the stack, where each costs a call */ };
-enum { SMALL = 32, READS = POLLIN | POLLHUP | POLLERR, WRITES = POLLOUT | POLLHUP | POLLERR };
+enum { SMALL = 32 /* elements that need no block */, POPPED = 8 /* elements at once off the stack: each call costs */ };
 
 static size_t block_size(size_t elements, size_t slots) {
     return elements * (sizeof(struct pollfd) + sizeof(int)) + slots * sizeof(int);
@@ -48,55 +47,57 @@ static int descriptor_of(lua_State *L, int table, int i) {
 
 LS_HOT int place_of(Wait *wait, int fd) {
     size_t slot = (size_t)fd & wait->mask;
-    struct pollfd *entry;
-    while (wait->slots[slot] >= 0) {
-        if (wait->fds[wait->slots[slot]].fd == fd) return wait->slots[slot];
+    int place;
+    while ((place = wait->slots[slot]) >= 0) {
+        if (wait->fds[place].fd == fd) return place;
         slot = (slot + 1) & wait->mask;
     }
-    entry = &wait->fds[wait->count];
-    entry->fd = fd;
-    entry->events = entry->revents = 0;
-    wait->slots[slot] = (int)wait->count;
-    return (int)wait->count++;
+    place = wait->slots[slot] = (int)wait->count++;
+    wait->fds[place].fd = fd;
+    wait->fds[place].events = wait->fds[place].revents = 0;
+    return place;
 }
 
 /* Enters the elements of a table, up to the first nil. room: as many as there were when the block was made; a getfd
    method may have added some since. */
 static size_t enter(lua_State *L, Wait *wait, int table, size_t room, short event) {
-    int top = lua_gettop(L);
-    size_t i;
-    for (i = 0; i < room && ls_rawgeti(L, table, (int)i + 1) != LUA_TNIL; i++) {
-        const ls_Socket *s = ls_socket_find(L, -1);
-        int fd = LS_LIKELY(s) ? s->fd : descriptor_of(L, table, (int)i + 1), place = -1;
-        if (fd >= 0) {
-            place = place_of(wait, fd);
-            wait->fds[place].events |= event;
-        }
-        wait->items[wait->item_count++] = place;
-        if (i % POPPED == 0) lua_settop(L, top);
+    int *items = wait->items + wait->item_count;
+    int top = lua_gettop(L), n = 0;
+    while (n < (int)room) {
+        const ls_Socket *s;
+        int fd, place;
+        lua_rawgeti(L, table, n + 1);
+        s = ls_socket_find(L, -1);
+        if (LS_LIKELY(s != NULL)) fd = s->fd;
+        else if (lua_isnil(L, -1)) break;
+        else fd = descriptor_of(L, table, n + 1);
+        place = items[n++] = fd < 0 ? -1 : place_of(wait, fd);
+        if (place >= 0) wait->fds[place].events |= event;
+        if (n % POPPED == 0) lua_settop(L, top);
     }
     lua_settop(L, top);
-    return i;
+    wait->item_count += (size_t)n;
+    return (size_t)n;
 }
 
-/* Pushes those of a table's elements that are ready, each once: the event is struck off when it has been told. */
-static void push_ready(lua_State *L, Wait *wait, int table, const int *items, size_t count, short event, int ready) {
+/* Pushes those of a table's elements that are ready, each once: the event is struck off when it has been told. Answers
+   0, or EBADF for a descriptor that was closed behind its socket's back. left: how many descriptors have anything to
+   tell, so that nobody looks further than the last of them. */
+static int push_ready(lua_State *L, Wait *wait, int table, const int *items, size_t count, short event, int left) {
+    short wanted = (short)(event | POLLHUP | POLLERR);
     size_t i;
     int n = 0;
     lua_newtable(L);
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < count && left > 0; i++) {
         struct pollfd *entry = items[i] < 0 ? NULL : &wait->fds[items[i]];
-        if (!entry || !(entry->events & event) || !(entry->revents & ready)) continue;
+        if (!entry || !entry->revents) continue;
+        if (entry->revents & POLLNVAL) return EBADF;
+        if (!(entry->events & event) || !(entry->revents & wanted)) continue;
         entry->events &= (short)~event;
+        left--;
         lua_rawgeti(L, table, (int)i + 1);
         lua_rawseti(L, -2, ++n);
     }
-}
-
-static int has_invalid(const Wait *wait) {
-    size_t i;
-    for (i = 0; i < wait->count; i++)
-        if (wait->fds[i].revents & POLLNVAL) return 1;
     return 0;
 }
 
@@ -129,16 +130,16 @@ static int answer(lua_State *L, const Request *request, Wait *wait, size_t reads
     if (wait->count == 0 && !(request->timed && request->timeout >= 0))
         return ls_fail_text(L, EINVAL, "no open sockets to check and no timeout set");
     err = ls_fd_poll(wait->fds, wait->count, request->timeout, &ready);
-    if (!err && ready > 0 && has_invalid(wait)) err = EBADF;
     if (err) return ls_fail(L, err);
     if (ready == 0) {
         lua_pushboolean(L, 0);
         return 1;
     }
-    push_ready(L, wait, request->read, wait->items, reads, POLLIN, READS);
-    if (!request->write) return 1;
-    push_ready(L, wait, request->write, wait->items + reads, wait->item_count - reads, POLLOUT, WRITES);
-    return 2;
+    err = push_ready(L, wait, request->read, wait->items, reads, POLLIN, ready);
+    if (!err && request->write)
+        err = push_ready(L, wait, request->write, wait->items + reads, wait->item_count - reads, POLLOUT, ready);
+    if (err) return ls_fail(L, err);
+    return request->write ? 2 : 1;
 }
 
 /* lsocket.select([read [, write]] [, timeout]) -> readable [, writable] | false | nil, message, name */
