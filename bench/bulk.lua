@@ -44,6 +44,15 @@ local function c()
       function() cref.drain(to_fd, TOTAL) end)
 end
 
+local function bare()
+   return steps("bare binding", from, to, function()
+      for _ = 1, COUNT do assert(cref.send(from_fd, message) == PIECE) end
+   end, function()
+      local left = TOTAL
+      while left > 0 do left = left - #cref.recv(to_fd, PIECE) end
+   end)
+end
+
 local function ours()
    return steps("lsocket", from, to, function()
       for _ = 1, COUNT do assert(from:send(message) == PIECE) end
@@ -109,7 +118,7 @@ local function luvs()
    end)
 end
 
-local libraries = { c(), ours() }
+local libraries = { c(), bare(), ours() }
 if luasocket then table.insert(libraries, luasockets()) end
 if luaposix then table.insert(libraries, luaposixes()) end
 if cqueues then table.insert(libraries, cqueueses()) end

@@ -9,6 +9,8 @@
 return {
    { "pingpong", "send then recv", "lua5.4", "lsocket", "ratio", 0.96 },
    { "pingpong", "send then recv", "luajit", "lsocket", "ratio", 0.98 },
+   { "pingpong", "send then recv", "lua5.4", "lsocket", "cost of", 1.03, of = "bare binding" },
+   { "pingpong", "send then recv", "luajit", "lsocket", "cost of", 1.03, of = "bare binding" },
 
    { "idle", "10 sockets", "lua5.4", "lsocket", "ratio", 0.94 },
    { "idle", "100 sockets", "lua5.4", "lsocket", "ratio", 0.94 },
@@ -21,6 +23,8 @@ return {
    { "bulk", "send 64 KiB", "luajit", "lsocket", "ratio", 0.97 },
    { "bulk", "recv 64 KiB", "lua5.4", "lsocket", "ratio", 0.90 },
    { "bulk", "recv 64 KiB", "luajit", "lsocket", "ratio", 0.95 },
+   { "bulk", "recv 64 KiB", "lua5.4", "lsocket", "cost of", 1.03, of = "bare binding" },
+   { "bulk", "recv 64 KiB", "luajit", "lsocket", "cost of", 1.03, of = "bare binding" },
 
    { "churn", "accept", "lua5.4", "lsocket", "ratio", 0.95 },
    { "churn", "connect", "lua5.4", "lsocket", "ratio", 0.98 },

@@ -22,6 +22,12 @@ local function without_waiting()
    local from, to = lib.connection()
    local from_fd, to_fd = from:getfd(), to:getfd()
    add(libraries, "C", from, to, function(n) cref.pingpong(from_fd, to_fd, n, noise, SIZE) end)
+   add(libraries, "bare binding", from, to, function(n)
+      for i = 1, n do
+         cref.send(from_fd, messages[i % COUNT + 1])
+         cref.recv(to_fd, SIZE)
+      end
+   end)
    add(libraries, "lsocket", from, to, function(n)
       for i = 1, n do
          from:send(messages[i % COUNT + 1])

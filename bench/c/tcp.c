@@ -87,6 +87,25 @@ static int cref_epoll_add(lua_State *L) {
     return 0;
 }
 
+/* The bare binding: the least that a C function called from Lua can do to send and to receive a string. It knows no
+   objects, no failures and no nil.
+   cref.send(fd, data) -> count */
+static int cref_send(lua_State *L) {
+    int fd = (int)lua_tonumber(L, 1);
+    size_t size;
+    const char *data = lua_tolstring(L, 2, &size);
+    lua_pushinteger(L, (lua_Integer)send(fd, data, size, MSG_NOSIGNAL));
+    return 1;
+}
+
+/* cref.recv(fd, size) -> data;  size: at most 64 KiB */
+static int cref_recv(lua_State *L) {
+    char data[65536];
+    ssize_t n = recv((int)lua_tonumber(L, 1), data, (size_t)lua_tonumber(L, 2), 0);
+    lua_pushlstring(L, data, n < 0 ? 0 : (size_t)n);
+    return 1;
+}
+
 /* cref.fill(fd, message, count): sends a message count times; it must fit, see cref.roomy */
 static int cref_fill(lua_State *L) {
     int fd = cref_int(L, 1), count = cref_int(L, 3), i;
@@ -124,6 +143,8 @@ const luaL_Reg cref_tcp[] = {
     { "pingpong_epoll", cref_pingpong_epoll },
     { "epoll", cref_epoll },
     { "epoll_add", cref_epoll_add },
+    { "send", cref_send },
+    { "recv", cref_recv },
     { "fill", cref_fill },
     { "drain", cref_drain },
     { "roomy", cref_roomy },
