@@ -118,6 +118,21 @@ static size_t format_unix(const ls_Addr *addr, char *text) {
     return len;
 }
 
+/* inet_ntop would do, at ten times the instructions; recvfrom and accept format one for every call. */
+static size_t format_ipv4(const struct in_addr *ip, char *text) {
+    const unsigned char *bytes = (const unsigned char *)ip;
+    char *end = text;
+    int i;
+    for (i = 0; i < 4; i++) {
+        unsigned value = bytes[i];
+        if (i > 0) *end++ = '.';
+        if (value >= 100) *end++ = (char)('0' + value / 100);
+        if (value >= 10) *end++ = (char)('0' + value / 10 % 10);
+        *end++ = (char)('0' + value % 10);
+    }
+    return (size_t)(end - text);
+}
+
 static size_t format_ipv6(const ls_Addr *addr, int zone, char *text) {
     char name[IF_NAMESIZE];
     size_t len;
@@ -133,7 +148,7 @@ static size_t format_ipv6(const ls_Addr *addr, int zone, char *text) {
 
 size_t ls_addr_format(const ls_Addr *addr, int zone, char text[LS_ADDR_TEXT]) {
     switch (ls_addr_family(addr)) {
-    case AF_INET: return inet_ntop(AF_INET, &addr->u.in4.sin_addr, text, INET_ADDRSTRLEN) ? strlen(text) : 0;
+    case AF_INET: return format_ipv4(&addr->u.in4.sin_addr, text);
     case AF_INET6: return format_ipv6(addr, zone, text);
     default: return format_unix(addr, text);
     }

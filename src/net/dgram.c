@@ -226,6 +226,12 @@ int ls_dgram_recv(ls_Batch *b, int fd, int coalesced) {
 
 /* ---- sending ---- */
 
+/* A datagram by its run, and how many of the run stand before it. */
+typedef struct Position {
+    const ls_Run *run;
+    uint32_t skip;
+} Position;
+
 typedef struct Chunk {
     ls_Message messages[CHUNK];
     uint32_t datagrams[CHUNK]; /* how many each message is made of */
@@ -239,12 +245,6 @@ typedef struct Chunk {
     } controls[CHUNK];
 #endif
 } Chunk;
-
-/* A datagram by its run, and how many of the run stand before it. */
-typedef struct Position {
-    const ls_Run *run;
-    uint32_t skip;
-} Position;
 
 static int send_messages(int fd, ls_Message *messages, uint32_t count, uint32_t *n) {
 #ifdef LS_FD_HOLDS_SIGPIPE
@@ -385,8 +385,7 @@ static uint32_t limit_of(int fd, const ls_Route *route) {
 
 int ls_dgram_send(ls_Batch *b, int fd, const ls_Route *route, size_t *sent) {
     Chunk chunk;
-    uint32_t limit = limit_of(fd, route);
-    uint32_t before = b->sent, i;
+    uint32_t limit = limit_of(fd, route), before = b->sent, i;
     int err = 0;
     while (b->sent < b->count) {
         uint32_t done = 0;
