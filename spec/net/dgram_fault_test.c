@@ -1,8 +1,20 @@
 /* Batches when a system call is interrupted, or the kernel refuses to cut a message in datagrams. src/net/dgram.c is
    compiled into this program a second time, under other names, and its system calls first ask the test's plan. */
-#include "net/dgram.h"
+#include "net/fd.h"
 
 #include "fd_check.h"
+
+#define ls_dgram_memory faulty_dgram_memory
+#define ls_dgram_init faulty_dgram_init
+#define ls_dgram_clear faulty_dgram_clear
+#define ls_dgram_rewind faulty_dgram_rewind
+#define ls_dgram_left faulty_dgram_left
+#define ls_dgram_get faulty_dgram_get
+#define ls_dgram_add faulty_dgram_add
+#define ls_dgram_recv faulty_dgram_recv
+#define ls_dgram_send faulty_dgram_send
+
+#include "net/dgram.h"
 
 static struct Plan {
     int times, err; /* so many calls fail with this errno, */
@@ -11,7 +23,7 @@ static struct Plan {
 
 static int calls;
 
-static int has_control(const ls_Message *messages, unsigned count) {
+static inline int has_control(const ls_Message *messages, unsigned count) {
     unsigned i;
     for (i = 0; i < count; i++) {
         const struct msghdr *header = &messages[i].msg_hdr;
@@ -29,16 +41,6 @@ static int fails(int segmented) {
     errno = plan.err;
     return 1;
 }
-
-#define ls_dgram_memory faulty_dgram_memory
-#define ls_dgram_init faulty_dgram_init
-#define ls_dgram_clear faulty_dgram_clear
-#define ls_dgram_rewind faulty_dgram_rewind
-#define ls_dgram_left faulty_dgram_left
-#define ls_dgram_get faulty_dgram_get
-#define ls_dgram_add faulty_dgram_add
-#define ls_dgram_recv faulty_dgram_recv
-#define ls_dgram_send faulty_dgram_send
 
 /* Within its own expansion a macro's name is the function's. */
 #define recvmmsg(...) (fails(0) ? -1 : recvmmsg(__VA_ARGS__))
