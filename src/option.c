@@ -95,10 +95,11 @@ enum { OPTIONS = sizeof options / sizeof options[0] };
 
 /* The option that the second argument names; raises where there is none. */
 static const Option *check_option(lua_State *L) {
-    const char *name = luaL_checkstring(L, 2);
+    size_t len;
+    const char *name = luaL_checklstring(L, 2, &len);
     int i;
     for (i = 0; i < OPTIONS; i++)
-        if (strcmp(options[i].name, name) == 0) return &options[i];
+        if (strcmp(options[i].name, name) == 0 && strlen(name) == len) return &options[i];
     luaL_argerror(L, 2, lua_pushfstring(L, "no option is called '%s'", name));
     return NULL;
 }

@@ -23,6 +23,8 @@ static struct Plan {
 
 static int calls;
 
+static unsigned waiting; /* messages that the kernel is said to have, each of one byte; 0: ask it */
+
 static inline int has_control(const ls_Message *messages, unsigned count) {
     unsigned i;
     for (i = 0; i < count; i++) {
@@ -42,8 +44,22 @@ static int fails(int segmented) {
     return 1;
 }
 
+/* Gives of those that are said to wait as many as the kernel would in one call. */
+static inline int invent(ls_Message *messages, unsigned count) {
+    unsigned i, most = count < 1024 ? count : 1024, n = waiting < most ? waiting : most;
+    for (i = 0; i < n; i++) {
+        messages[i].msg_len = 1;
+        messages[i].msg_hdr.msg_namelen = 0;
+        messages[i].msg_hdr.msg_controllen = 0;
+    }
+    waiting -= n;
+    calls++;
+    return (int)n;
+}
+
 /* Within its own expansion a macro's name is the function's. */
-#define recvmmsg(...) (fails(0) ? -1 : recvmmsg(__VA_ARGS__))
+#define recvmmsg(fd, messages, count, flags, time) \
+    (waiting ? invent((messages), (count)) : fails(0) ? -1 : recvmmsg((fd), (messages), (count), (flags), (time)))
 #define recvmsg(...) (fails(0) ? -1 : recvmsg(__VA_ARGS__))
 #define sendmmsg(fd, messages, count, flags) \
     (fails(has_control((messages), (count))) ? -1 : sendmmsg((fd), (messages), (count), (flags)))
@@ -149,9 +165,30 @@ static void where_the_kernel_does_not_cut_each_goes_alone(void **state) {
     }
 }
 
+static void more_than_a_call_takes_is_received(void **state) {
+    static const unsigned counts[] = { 1, 1023, 1024, 1025, 3000 };
+    size_t i;
+    (void)state;
+    if (!LS_HAVE_MMSG) skip();
+    for (i = 0; i < COUNT(counts); i++) {
+        void *memory = malloc(ls_dgram_memory(3000, 100));
+        ls_Batch b;
+        assert_non_null(memory);
+        ls_dgram_init(&b, memory, 3000, 100);
+        waiting = counts[i];
+        plan_failures(1, EAGAIN, 0);
+        assert_int_equal(ls_dgram_recv(&b, -1, 0), 0);
+        assert_int_equal(ls_dgram_left(&b), counts[i]);
+        assert_int_equal(ls_dgram_get(&b, counts[i] - 1).bytes, 1);
+        assert_int_equal(calls, counts[i] / 1024 + 1);
+        free_batch(&b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST_OPEN(interrupted_calls_are_repeated),
+        TEST_OPEN(more_than_a_call_takes_is_received),
         TEST_OPEN(other_failures_are_told),
         TEST_OPEN(where_the_kernel_does_not_cut_each_goes_alone),
     };
