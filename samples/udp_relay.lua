@@ -1,4 +1,4 @@
--- A relay for UDP: what clients send to its port goes to a server, and the answers go back to the client that spoke last.
+-- A relay for UDP: what clients send to its port goes to a server, and the answers to the client that spoke last.
 -- Datagrams move in batches. Only the last of a batch becomes a Lua string, on the way to its sender's address.
 -- Usage: lua udp_relay.lua server-address server-port [port]       port 0: one that is free; without it: 16002
 local lsocket = require "lsocket"

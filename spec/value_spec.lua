@@ -128,7 +128,8 @@ local methods = {
   setopt = { args = function() return udp(), "rcvbuf", 4096 end, may = { none, none, set(counts) } },
   getopt = { args = function() return udp(), "rcvbuf" end, may = { none, none } },
   recvmany = { args = function() return full(), batch() end, may = { none, none } },
-  sendmany = { args = function() return udp(), batch(), "127.0.0.1", 9 end, may = { none, none, set "nil", set "one" } },
+  sendmany = { args = function() return udp(), batch(), "127.0.0.1", 9 end,
+    may = { none, none, set "nil", set "one" } },
 }
 
 local metamethods = { __gc = socket_only, __close = socket_only, __tostring = socket_only }

@@ -201,7 +201,7 @@ static void an_error_takes_its_datagram_along(void **state) {
 
 /* To whom each goes: its own address, one for all, or the peer's; made fit for the socket's family. */
 static void addresses(void **state) {
-    ls_Addr where, unused, wrong = address("@nowhere/", 0);
+    ls_Addr where, unused, wrong = address("/no/where", 0);
     int far = bound(SOCK_DGRAM, "127.0.0.1", &where), near = bound(SOCK_DGRAM, "::", &unused);
     ls_Batch b = new_batch(4, 10);
     ls_Route route = { AF_INET6, 0, 0, NULL };
