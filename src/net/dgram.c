@@ -119,7 +119,7 @@ int ls_dgram_add(ls_Batch *b, const void *data, size_t bytes, const ls_Addr *add
 
 enum { RECEIVE_FLAGS = LS_HAVE_TRUE_LENGTH ? MSG_TRUNC : 0 };
 
-/* An error behind a datagram: Linux tells it at the next call. The loop leaves that to the kernel's next failure. */
+/* An error that follows a datagram: recvmmsg tells it at the next call; the loop loses it, unless it lasts. */
 static int receive_messages(int fd, ls_Message *messages, uint32_t count, uint32_t *n) {
 #if LS_HAVE_MMSG
     ssize_t got;
@@ -275,6 +275,7 @@ static void set_segment(Chunk *chunk, uint32_t length) {
     uint16_t value = (uint16_t)length;
     header->msg_control = c;
     header->msg_controllen = sizeof chunk->controls[0].room;
+    memset(c, 0, sizeof chunk->controls[0].room);
     c->cmsg_level = IPPROTO_UDP;
     c->cmsg_type = UDP_SEGMENT;
     c->cmsg_len = CMSG_LEN(sizeof value);

@@ -85,8 +85,8 @@ int ls_dgram_add(ls_Batch *b, const void *data, size_t bytes, const ls_Addr *add
 /* Replaces the contents by what waits. coalesced: messages may hold many datagrams (UDP_GRO). */
 int ls_dgram_recv(ls_Batch *b, int fd, int coalesced);
 
-/* Sends from the first that is left on, until one cannot be sent. *sent: how many; where that is 0, the error tells why,
-   and but for EAGAIN the datagram in question is given up. */
+/* Sends from the first that is left on, until one cannot be sent. *sent: how many; where that is 0, the error tells
+   why, and but for EAGAIN the datagram in question is given up. */
 int ls_dgram_send(ls_Batch *b, int fd, const ls_Route *route, size_t *sent);
 
 #endif
