@@ -83,6 +83,7 @@ helper.texts = {
   ENOENT = "No such file or directory",
   ENOTCONN = "Transport endpoint is not connected",
   EOPNOTSUPP = "Operation not supported",
+  ENOPROTOOPT = "Protocol not available",
   EPIPE = "Broken pipe",
   EPROTOTYPE = "Protocol wrong type for socket",
 }

@@ -34,10 +34,10 @@ end
 local function real_names()
   local names = {}
   for name in pairs(lsocket) do names["lsocket." .. name] = true end
-  for _, object in ipairs{ assert(lsocket.bind("udp", "127.0.0.1", 0)), assert(lsocket.poller()) } do
+  for _, object in ipairs{ assert(lsocket.bind("udp", "127.0.0.1", 0)), assert(lsocket.poller()), lsocket.batch(1) } do
     local metatable = getmetatable(object)
     for name in pairs(metatable.__index) do names[metatable.__type .. ":" .. name] = true end
-    object:close()
+    if object.close then object:close() end
   end
   return names
 end

@@ -150,6 +150,27 @@ static const char pollers[] =
     "  if poller then assert(poller:getfd() or backend == 'poll') poller:close() end\n"
     "end\n";
 
+static const char batches[] =
+    "local far = assert(lsocket.bind('udp', '127.0.0.1', 0))\n"
+    "local near = assert(lsocket.connect('udp', '127.0.0.1', port_of(far)))\n"
+    "local out, back = lsocket.batch(40, 100), lsocket.batch(40)\n"
+    "for round = 1, 2 do\n"
+    "  for i = 1, 40 do assert(out:add(me .. ' sends ' .. i, '127.0.0.1', 9)) end\n"
+    "  assert(out:add('one more') == false)\n"
+    "  local count = 0\n"
+    "  while #out > 0 do assert(near:sendmany(out)) end\n"
+    "  while count < 40 do\n"
+    "    local n = assert(readable(far):recvmany(back))\n"
+    "    local data, ip, port = back:get(n)\n"
+    "    count = count + n\n"
+    "    assert(data == me .. ' sends ' .. count and ip == '127.0.0.1' and port == port_of(near))\n"
+    "  end\n"
+    "  assert(far:recvmany(back) == false and #back == 0)\n"
+    "  near:setopt('segment', 1000) far:setopt('gro', true)\n"
+    "end\n"
+    "assert(far:getopt('rcvbuf') > 0 and out:rewind() and #out == 40 and out:clear() and #out == 0)\n"
+    "near:close() far:close()\n";
+
 static const char lookups[] =
     "local list = assert(lsocket.resolve('localhost'))\n"
     "assert(#list > 0 and list[1].family and list[1].addr)\n"
@@ -241,8 +262,8 @@ static const struct Step {
     const char *name, *text;
 } steps[] = {
     { "=tcp", tcp },         { "=large", large },     { "=udp", udp },           { "=unix", unix_names },
-    { "=many", many },       { "=pollers", pollers }, { "=lookups", lookups },   { "=groups", groups },
-    { "=failures", failures }, { "=garbage", garbage }, { "=letters", letters },
+    { "=many", many },       { "=pollers", pollers }, { "=batches", batches },   { "=groups", groups },
+    { "=lookups", lookups }, { "=failures", failures }, { "=garbage", garbage }, { "=letters", letters },
 };
 
 enum { STEPS = sizeof steps / sizeof steps[0] };

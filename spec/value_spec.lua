@@ -100,7 +100,14 @@ local functions = {
     skip = { set "one,fraction,other fraction,70000,2^31-1,2^31,2^32,2^53,2^63,1e300,inf,long digits,digits with NUL",
       none, none } },
   poller = { args = fixed "poll", may = { set "nil" } },
+  batch = { args = fixed(1, 100), may = { set("one", with_nul), set("nil,one", with_nul) } },
 }
+
+local function batch()
+  local made = lsocket.batch(2, 2 ^ 15)
+  made:add("x", "127.0.0.1", 9)
+  return made
+end
 
 local socket_only = { args = udp, may = { set "closed socket" } }
 
@@ -118,6 +125,11 @@ local methods = {
   sendto = { args = function() return udp(), "x", "127.0.0.1", 9 end,
     may = { none, set(strings, numbers, "NaN"), none, set "one" } },
   close = socket_only,
+  setopt = { args = function() return udp(), "rcvbuf", 4096 end, may = { none, none, set(counts) } },
+  getopt = { args = function() return udp(), "rcvbuf" end, may = { none, none } },
+  recvmany = { args = function() return full(), batch() end, may = { none, none } },
+  sendmany = { args = function() return udp(), batch(), "127.0.0.1", 9 end,
+    may = { none, none, set "nil", set "one" } },
 }
 
 local metamethods = { __gc = socket_only, __close = socket_only, __tostring = socket_only }
@@ -144,10 +156,23 @@ local poller_methods = {
 
 local poller_metamethods = { __gc = poller_only, __close = poller_only, __len = poller_only, __tostring = poller_only }
 
+local batch_only = { args = batch, may = { none } }
+
+local batch_methods = {
+  get = { args = function() return batch(), 1 end, may = { none, set("one", with_nul) } },
+  add = { args = function() return batch(), "x", "127.0.0.1", 9 end,
+    may = { none, set(strings, numbers, "NaN"), set "nil", set "zero,one" } },
+  clear = batch_only,
+  rewind = batch_only,
+}
+
+local batch_metamethods = { __gc = batch_only, __len = batch_only, __tostring = batch_only }
+
 -- For each type of object: one of it, and the rows of its methods and metamethods.
 local classes = {
   socket = { object = closed_socket, methods = methods, metamethods = metamethods },
   poller = { object = poller, methods = poller_methods, metamethods = poller_metamethods },
+  batch = { object = batch, methods = batch_methods, metamethods = batch_metamethods },
 }
 
 -- The values that named arguments take, in a table that works but for the one.

@@ -19,6 +19,7 @@
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 
 /* accept4(2): the flags of a new connection in one call. */
 #ifndef LS_HAVE_ACCEPT4
@@ -62,6 +63,33 @@
 #define LS_HAVE_TRUE_LENGTH 1
 #else
 #define LS_HAVE_TRUE_LENGTH 0
+#endif
+#endif
+
+/* recvmmsg(2) and sendmmsg(2): many datagrams a call. */
+#ifndef LS_HAVE_MMSG
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__)
+#define LS_HAVE_MMSG 1
+#else
+#define LS_HAVE_MMSG 0
+#endif
+#endif
+
+/* UDP_SEGMENT and UDP_GRO, udp(7): the kernel cuts a message in datagrams, and puts datagrams together. */
+#ifndef LS_HAVE_UDP_OFFLOAD
+#if defined(__linux__) && defined(UDP_SEGMENT) && defined(UDP_GRO)
+#define LS_HAVE_UDP_OFFLOAD 1
+#else
+#define LS_HAVE_UDP_OFFLOAD 0
+#endif
+#endif
+
+/* SO_RCVBUF and SO_SNDBUF give twice what was set: the kernel's own share of the memory is in it, socket(7). */
+#ifndef LS_HAVE_DOUBLED_BUFFERS
+#if defined(__linux__)
+#define LS_HAVE_DOUBLED_BUFFERS 1
+#else
+#define LS_HAVE_DOUBLED_BUFFERS 0
 #endif
 #endif
 

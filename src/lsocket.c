@@ -187,6 +187,8 @@ int luaopen_lsocket(lua_State *L) {
     ls_state_register(L, constructors);
     ls_select_open(L);
     ls_poller_open(L);
+    ls_batch_open(L);
+    ls_option_open(L);
     ls_lookup_open(L);
     ls_iface_open(L);
     set_constant(L, "INADDR_ANY", ANY_IPV4);

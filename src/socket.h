@@ -13,7 +13,13 @@ typedef struct ls_Socket {
     unsigned char flags;  /* LS_SOCKET_... */
 } ls_Socket;
 
-enum { LS_SOCKET_BOUND = 1 /* made by bind */, LS_SOCKET_MULTICAST = 2, LS_SOCKET_WATCHED = 4 /* pollers know it */ };
+enum {
+    LS_SOCKET_BOUND = 1, /* made by bind */
+    LS_SOCKET_MULTICAST = 2,
+    LS_SOCKET_WATCHED = 4, /* pollers know it */
+    LS_SOCKET_SEGMENT = 8, /* its option segment is not 0 */
+    LS_SOCKET_GRO = 16     /* its option gro is on */
+};
 
 /* Pushes a socket that is born closed: open a descriptor into it, and any error after that leaks nothing. */
 ls_Socket *ls_socket_new(lua_State *L);

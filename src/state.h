@@ -15,14 +15,15 @@ enum { /* its fields */
     LS_STATE_POLLER,     /* the metatable of pollers */
     LS_STATE_POLLERS,    /* weak keys: every poller there is */
     LS_STATE_FORGET,     /* the function behind ls_state_forget */
-    LS_STATE_SIZE = LS_STATE_FORGET
+    LS_STATE_BATCH,      /* the metatable of batches */
+    LS_STATE_SIZE = LS_STATE_BATCH
 };
 
-/* The userdata at this place of the stack, if it is an object of the library: one of that size that begins with that
-   pointer. The length is asked first: it is 0 for a light userdata, which points anywhere. Else NULL. */
+/* The userdata at this place of the stack, if it is an object of the library: one of at least that size, which begins
+   with that pointer. The length is asked first: it is 0 for a light userdata, which points anywhere. Else NULL. */
 LS_HOT void *ls_state_object(lua_State *L, int index, size_t size, const void *magic) {
     void *object = lua_touserdata(L, index);
-    return LS_LIKELY(object && lua_rawlen(L, index) == size && *(const void *const *)object == magic) ? object : NULL;
+    return LS_LIKELY(object && lua_rawlen(L, index) >= size && *(const void *const *)object == magic) ? object : NULL;
 }
 
 /* The same for one that was finalized, and has lost its magic: its metatable, the given field, still tells. */

@@ -128,6 +128,12 @@ function lsocket.select(read, write, timeout) end
 ---@return string? name            the error's symbol: "EOPNOTSUPP" for a backend that is not there
 function lsocket.poller(backend) end
 
+---Makes a batch: room for many datagrams, allocated once.
+---@param count integer         the most datagrams, 1 to 65536
+---@param size integer?         the most bytes of one, 1 to 65535; 65535 by default
+---@return lsocket.Batch batch  empty
+function lsocket.batch(count, size) end
+
 ---The addresses of a host, each once, in the system's order. Blocks, but for numeric addresses.
 ---@param name string                    host name or numeric address
 ---@return lsocket.Address[]? addresses  or nil
@@ -198,6 +204,35 @@ function Poller:getfd() end
 ---@return true
 function Poller:close() end
 
+---Datagrams that are received or sent at once. `#batch` is how many are left: those that have been sent are gone.
+---@class lsocket.Batch
+local Batch = {}
+
+---One of the datagrams that are left, as a string.
+---@param index integer      1 to #batch
+---@return string data
+---@return string? address   the sender's, or where it goes; nil where there is none
+---@return integer? port     0 for unix domain sockets
+---@return integer? length   the true length in bytes of a datagram that was cut
+function Batch:get(index) end
+
+---Puts a datagram behind the others. Names are not looked up.
+---@param data string | number      a number is sent as its text
+---@param address string?           where it goes: numeric address, path, or `@` and an abstract name
+---@param port (integer | string)?  0 to 65535; needed but for unix domain addresses
+---@return boolean? added           false: the batch is full
+---@return string? message          the system's text
+---@return string? name             the error's symbol: "EMSGSIZE", "EAI_NONAME"
+function Batch:add(data, address, port) end
+
+---Forgets all datagrams.
+---@return true
+function Batch:clear() end
+
+---Makes the datagrams that have been sent ready to be sent again.
+---@return true
+function Batch:rewind() end
+
 ---A socket. It owns its descriptor, which never blocks; collecting the socket closes it.
 ---A closed socket's methods answer `nil, "Bad file descriptor", "EBADF"`.
 ---@class lsocket.Socket
@@ -265,6 +300,40 @@ function Socket:send(data) end
 ---@return string? message              the system's text
 ---@return string? name                 the error's symbol: "EAFNOSUPPORT", "EACCES"
 function Socket:sendto(data, address, port) end
+
+---Receives what waits, up to as many datagrams as the batch has room for, in place of what the batch held.
+---@param batch lsocket.Batch
+---@return integer | false | nil count  how many came; false: nothing there
+---@return string? message              the system's text
+---@return string? name                 the error's symbol: "EOPNOTSUPP": a stream
+function Socket:recvmany(batch) end
+
+---Sends the datagrams that are left in the batch, in order, until one cannot be sent. One that fails is given up.
+---@param batch lsocket.Batch
+---@param address string?               where all of them go: numeric address, path, or `@` and an abstract name
+---@param port (integer | string)?      0 to 65535; needed but for unix domain addresses
+---@return integer | false | nil count  how many were sent; false: no room now
+---@return string? message              the system's text
+---@return string? name                 the error's symbol: "EMSGSIZE", "EDESTADDRREQ"
+function Socket:sendmany(batch, address, port) end
+
+---Options of sockets.
+---@alias lsocket.Option "rcvbuf" | "sndbuf" | "segment" | "gro"
+
+---Sets an option.
+---@param name lsocket.Option
+---@param value integer | boolean  as the manual's table of options says
+---@return true? ok                set
+---@return string? message         the system's text
+---@return string? symbol          the error's symbol: "ENOPROTOOPT": this platform or socket has it not
+function Socket:setopt(name, value) end
+
+---What an option is set to.
+---@param name lsocket.Option
+---@return integer | boolean | nil value
+---@return string? message         the system's text
+---@return string? symbol          the error's symbol: "ENOPROTOOPT"
+function Socket:getopt(name) end
 
 ---Closes the socket; harmless when it is closed.
 ---@return true? ok         closed

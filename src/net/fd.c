@@ -135,9 +135,8 @@ int ls_fd_isopen(int fd) {
 }
 
 int ls_fd_error(int fd) {
-    int err = 0;
-    socklen_t len = sizeof err;
-    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? errno : err;
+    int pending = 0, err = ls_fd_getint(fd, SOL_SOCKET, SO_ERROR, &pending);
+    return err ? err : pending;
 }
 
 int ls_fd_local(int fd, ls_Addr *addr) {
@@ -152,6 +151,11 @@ int ls_fd_peer(int fd, ls_Addr *addr) {
 
 int ls_fd_setint(int fd, int level, int option, int value) {
     return setsockopt(fd, level, option, &value, sizeof value) < 0 ? errno : 0;
+}
+
+int ls_fd_getint(int fd, int level, int option, int *value) {
+    socklen_t len = sizeof *value;
+    return getsockopt(fd, level, option, value, &len) < 0 ? errno : 0;
 }
 
 /* ---- waiting ---- */

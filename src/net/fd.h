@@ -40,6 +40,7 @@ int ls_fd_local(int fd, ls_Addr *addr);
 int ls_fd_peer(int fd, ls_Addr *addr);
 
 int ls_fd_setint(int fd, int level, int option, int value);
+int ls_fd_getint(int fd, int level, int option, int *value);
 
 /* The time left, in milliseconds, as poll(2) and its like take it: rounded up, -1 for ever, at most some 24 days. */
 LS_HOT int ls_fd_milliseconds(double left) {

@@ -1,0 +1,407 @@
+/* Batches of datagrams: recvmmsg and sendmmsg, or loops of single calls; segmentation and coalescing by the kernel. */
+#include "dgram.h"
+
+#include "fd.h"
+
+#include <string.h>
+
+enum {
+    WIDE = 65536,       /* the slot that takes any message, coalesced ones too */
+    CALL = 1024,        /* messages that the kernel takes in one call */
+    CHUNK = 64,         /* messages that are made ready for sending at once */
+    PIECES = 512,       /* and the pieces that they consist of */
+    SEGMENTS = 64,      /* datagrams that every kernel with UDP_SEGMENT takes in one message */
+    SEGMENTED = 65487   /* and their bytes: what IPv6 leaves of 64 KiB */
+};
+
+/* Roomy: what other options tell about a message stands before the length of its segments. */
+struct ls_Place {
+    struct iovec iov;
+    union {
+        struct cmsghdr header;
+        char room[128];
+    } control;
+};
+
+/* ---- the memory ---- */
+
+static uint32_t slot_of(size_t size) { return (uint32_t)(size + 63) / 64 * 64; }
+
+static size_t total_of(size_t count, size_t size) {
+    size_t total = count * slot_of(size);
+    return total < WIDE ? WIDE : total;
+}
+
+size_t ls_dgram_memory(size_t count, size_t size) {
+    if (slot_of(size) > LS_DGRAM_TOTAL / count) return 0;
+    return count * (sizeof(ls_Message) + sizeof(ls_Place) + sizeof(ls_Run)) + total_of(count, size);
+}
+
+void ls_dgram_init(ls_Batch *b, void *memory, size_t count, size_t size) {
+    memset(b, 0, sizeof *b);
+    b->room = (uint32_t)count;
+    b->size = (uint32_t)size;
+    b->total = (uint32_t)total_of(count, size);
+    b->messages = memory;
+    b->places = (ls_Place *)(b->messages + count);
+    b->run = (ls_Run *)(b->places + count);
+    b->data = (char *)(b->run + count);
+}
+
+/* ---- the datagrams ---- */
+
+void ls_dgram_clear(ls_Batch *b) {
+    b->runs = b->count = b->sent = b->end = b->near = 0;
+}
+
+void ls_dgram_rewind(ls_Batch *b) { b->sent = 0; }
+
+size_t ls_dgram_left(const ls_Batch *b) { return b->count - b->sent; }
+
+/* The run that has this datagram; who asks for one after the other finds it at once. */
+static const ls_Run *find(ls_Batch *b, uint32_t number) {
+    while (number < b->run[b->near].start) b->near--;
+    while (number >= b->run[b->near].start + b->run[b->near].count) b->near++;
+    return &b->run[b->near];
+}
+
+ls_Datagram ls_dgram_get(ls_Batch *b, size_t number) {
+    uint32_t absolute = b->sent + (uint32_t)number;
+    const ls_Run *run = find(b, absolute);
+    uint32_t skip = (absolute - run->start) * run->segment, rest = run->bytes - skip;
+    ls_Datagram d;
+    d.data = b->data + run->offset + skip;
+    d.bytes = rest < run->segment ? rest : run->segment;
+    d.length = run->length > run->bytes ? run->length : d.bytes;
+    d.peer = &run->peer;
+    return d;
+}
+
+static int same_peer(const ls_Addr *a, const ls_Addr *b) {
+    return a->len == b->len && memcmp(&a->u, &b->u, a->len) == 0;
+}
+
+/* Are all its datagrams of one length? Then more may follow. */
+static int is_even(const ls_Run *run) {
+    return run->bytes == run->count * run->segment && run->length == run->bytes;
+}
+
+/* The run that a datagram of that length is added to: the last one, if it may stand there, or a new one. */
+static ls_Run *open_run(ls_Batch *b, size_t bytes, const ls_Addr *peer) {
+    ls_Run *run = b->runs ? &b->run[b->runs - 1] : NULL;
+    if (run && bytes > 0 && bytes <= run->segment && is_even(run) && same_peer(&run->peer, peer)) return run;
+    run = &b->run[b->runs++];
+    run->offset = b->end;
+    run->segment = (uint32_t)bytes;
+    run->bytes = run->count = run->length = 0;
+    run->start = b->count;
+    run->peer = *peer;
+    return run;
+}
+
+int ls_dgram_add(ls_Batch *b, const void *data, size_t bytes, const ls_Addr *addr) {
+    static const ls_Addr none;
+    ls_Run *run;
+    if (bytes > b->size) return EMSGSIZE;
+    if (b->sent == b->count) ls_dgram_clear(b);
+    if (b->count >= b->room || bytes > b->total - b->end) return ENOBUFS;
+    run = open_run(b, bytes, addr ? addr : &none);
+    memcpy(b->data + b->end, data, bytes);
+    b->end += (uint32_t)bytes;
+    run->bytes += (uint32_t)bytes;
+    run->length = run->bytes;
+    run->count++;
+    b->count++;
+    return 0;
+}
+
+/* ---- receiving ---- */
+
+enum { RECEIVE_FLAGS = LS_HAVE_TRUE_LENGTH ? MSG_TRUNC : 0 };
+
+/* An error that follows a datagram: recvmmsg tells it at the next call; the loop loses it, unless it lasts. */
+static int receive_messages(int fd, ls_Message *messages, uint32_t count, uint32_t *n) {
+#if LS_HAVE_MMSG
+    ssize_t got;
+    do got = recvmmsg(fd, messages, count, RECEIVE_FLAGS, NULL);
+    while (got < 0 && errno == EINTR);
+    *n = (uint32_t)got;
+    return got < 0 ? errno : 0;
+#else
+    for (*n = 0; *n < count; ++*n) {
+        ssize_t got;
+        do got = recvmsg(fd, &messages[*n].msg_hdr, RECEIVE_FLAGS);
+        while (got < 0 && errno == EINTR);
+        if (got < 0) return *n ? 0 : errno;
+        messages[*n].msg_len = (size_t)got;
+    }
+    return 0;
+#endif
+}
+
+/* What a call leaves changed in a message. */
+static void renew(struct msghdr *header) {
+    header->msg_namelen = sizeof(((ls_Addr *)0)->u);
+    header->msg_controllen = sizeof(((ls_Place *)0)->control);
+}
+
+/* Bytes of a message. */
+static uint32_t room_of(const ls_Batch *b) { return b->slot < WIDE ? b->size : LS_DGRAM_SIZE; }
+
+/* Makes the messages ready, each to be received into a place of its own, slot bytes from the one before. Answers how
+   many these are. */
+static uint32_t prepare(ls_Batch *b, uint32_t slot) {
+    uint32_t i, count = b->total / slot < b->room ? b->total / slot : b->room;
+    if (b->slot == slot) return count;
+    b->slot = slot;
+    for (i = 0; i < count; i++) {
+        struct msghdr *header = &b->messages[i].msg_hdr;
+        b->places[i].iov.iov_base = b->data + i * slot;
+        b->places[i].iov.iov_len = room_of(b);
+        header->msg_name = &b->run[i].peer.u;
+        header->msg_iov = &b->places[i].iov;
+        header->msg_iovlen = 1;
+        header->msg_control = b->places[i].control.room;
+        header->msg_flags = 0;
+        renew(header);
+    }
+    return count;
+}
+
+/* The length of the datagrams that a message consists of; 0: it is one. */
+static uint32_t coalesced_length(struct msghdr *header) {
+    int length = 0;
+#if LS_HAVE_UDP_OFFLOAD
+    struct cmsghdr *c;
+    for (c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c))
+        if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) memcpy(&length, CMSG_DATA(c), sizeof length);
+#else
+    (void)header;
+#endif
+    return (uint32_t)length;
+}
+
+static uint32_t true_length(const ls_Message *message, uint32_t room) {
+    if (LS_HAVE_TRUE_LENGTH || !(message->msg_hdr.msg_flags & MSG_TRUNC)) return (uint32_t)message->msg_len;
+    return room + 1;
+}
+
+/* Makes runs of the next n messages, which have been received. */
+static void take(ls_Batch *b, uint32_t n) {
+    uint32_t room = room_of(b), count = b->count, i;
+    for (i = b->runs; i < b->runs + n; i++) {
+        ls_Run *run = &b->run[i];
+        struct msghdr *header = &b->messages[i].msg_hdr;
+        uint32_t each = header->msg_controllen ? coalesced_length(header) : 0;
+        run->offset = i * b->slot;
+        run->length = true_length(&b->messages[i], room);
+        run->bytes = run->length < room ? run->length : room;
+        run->segment = each && each < run->bytes ? each : run->bytes;
+        run->count = run->segment < run->bytes ? (run->bytes + each - 1) / each : 1;
+        run->start = count;
+        run->peer.len = header->msg_namelen;
+        run->peer.ifindex = 0;
+        count += run->count;
+        renew(header);
+    }
+    b->runs += n;
+    b->count = count;
+}
+
+int ls_dgram_recv(ls_Batch *b, int fd, int coalesced) {
+    uint32_t places = prepare(b, coalesced ? WIDE : slot_of(b->size)), most, n;
+    const ls_Run *last;
+    int err;
+    ls_dgram_clear(b);
+    do {
+        most = places - b->runs < CALL ? places - b->runs : CALL;
+        err = receive_messages(fd, b->messages + b->runs, most, &n);
+        if (!err) take(b, n);
+    } while (!err && n == most && b->runs < places);
+    if (b->runs == 0) return err;
+    last = &b->run[b->runs - 1];
+    b->end = last->offset + last->bytes;
+    return 0;
+}
+
+/* ---- sending ---- */
+
+/* A datagram by its run, and how many of the run stand before it. */
+typedef struct Position {
+    const ls_Run *run;
+    uint32_t skip;
+} Position;
+
+typedef struct Chunk {
+    ls_Message messages[CHUNK];
+    uint32_t datagrams[CHUNK]; /* how many each message is made of */
+    struct iovec pieces[PIECES];
+    uint32_t count, used; /* messages, pieces */
+    ls_Addr names[CHUNK]; /* of those whose own address does not suit the socket */
+#if LS_HAVE_UDP_OFFLOAD
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(uint16_t))];
+    } controls[CHUNK];
+#endif
+} Chunk;
+
+static int send_messages(int fd, ls_Message *messages, uint32_t count, uint32_t *n) {
+#ifdef LS_FD_HOLDS_SIGPIPE
+    ls_Held held;
+#endif
+#if LS_HAVE_MMSG
+    ssize_t sent;
+    do sent = LS_FD_WITHOUT_SIGPIPE(sendmmsg(fd, messages, count, LS_FD_SEND_FLAGS));
+    while (sent < 0 && errno == EINTR);
+    *n = (uint32_t)sent;
+    return sent < 0 ? errno : 0;
+#else
+    for (*n = 0; *n < count; ++*n) {
+        ssize_t sent;
+        do sent = LS_FD_WITHOUT_SIGPIPE(sendmsg(fd, &messages[*n].msg_hdr, LS_FD_SEND_FLAGS));
+        while (sent < 0 && errno == EINTR);
+        if (sent < 0) return *n ? 0 : errno;
+    }
+    return 0;
+#endif
+}
+
+/* Tells the kernel to cut this message in datagrams of that length; 0: not to, whatever the socket's option says. */
+static void set_segment(Chunk *chunk, uint32_t length) {
+#if LS_HAVE_UDP_OFFLOAD
+    struct msghdr *header = &chunk->messages[chunk->count].msg_hdr;
+    struct cmsghdr *c = &chunk->controls[chunk->count].header;
+    uint16_t value = (uint16_t)length;
+    header->msg_control = c;
+    header->msg_controllen = sizeof chunk->controls[0].room;
+    memset(c, 0, sizeof chunk->controls[0].room);
+    c->cmsg_level = IPPROTO_UDP;
+    c->cmsg_type = UDP_SEGMENT;
+    c->cmsg_len = CMSG_LEN(sizeof value);
+    memcpy(CMSG_DATA(c), &value, sizeof value);
+#else
+    (void)chunk;
+    (void)length;
+#endif
+}
+
+static int set_name(Chunk *chunk, const ls_Route *route, const ls_Addr *peer) {
+    struct msghdr *header = &chunk->messages[chunk->count].msg_hdr;
+    const ls_Addr *to = route->to ? route->to : peer;
+    header->msg_name = NULL;
+    header->msg_namelen = 0;
+    if (!route->to && (route->connected || peer->len == 0)) return 0;
+    if (to->u.sa.sa_family != route->family || ls_addr_haslostzone(to)) {
+        ls_Addr *name = &chunk->names[chunk->count];
+        int err;
+        *name = *to;
+        err = ls_addr_suit(name, route->family);
+        if (err) return err;
+        to = name;
+    }
+    header->msg_name = (void *)(uintptr_t)&to->u; /* msghdr has no const */
+    header->msg_namelen = to->len;
+    return 0;
+}
+
+/* May this run continue a message whose datagrams so far are as long as those of the first? */
+static int continues(const ls_Run *run, const ls_Run *first, const ls_Route *route) {
+    if (run->bytes == 0 || run->segment > first->segment) return 0;
+    if (run->segment < first->segment && run->count > 1) return 0;
+    return route->connected || route->to || same_peer(&run->peer, &first->peer);
+}
+
+/* Adds the datagrams of the next message to the pieces, at most so many; answers how many. */
+static uint32_t gather(Chunk *chunk, const ls_Batch *b, Position *next, uint32_t most, const ls_Route *route) {
+    const ls_Run *first = next->run;
+    uint32_t taken = 0, bytes = 0;
+    do {
+        const ls_Run *run = next->run;
+        struct iovec *piece = &chunk->pieces[chunk->used++];
+        uint32_t skipped = next->skip * run->segment, n = run->count - next->skip, length = run->bytes - skipped;
+        piece->iov_base = b->data + run->offset + skipped;
+        if (n > most - taken) {
+            n = most - taken;
+            length = n * run->segment;
+        }
+        piece->iov_len = length;
+        taken += n;
+        bytes += length;
+        next->skip += n;
+        if (next->skip < run->count) break;
+        next->run++;
+        next->skip = 0;
+        if (taken == most || bytes < taken * first->segment) break;
+    } while (next->run < b->run + b->runs && chunk->used < PIECES && continues(next->run, first, route));
+    return taken;
+}
+
+/* The most datagrams of a message that begins with this run. */
+static uint32_t most_of(const ls_Run *run, uint32_t limit) {
+    if (run->segment == 0 || run->segment > limit || run->segment > SEGMENTED) return 1;
+    return SEGMENTED / run->segment < SEGMENTS ? SEGMENTED / run->segment : SEGMENTS;
+}
+
+/* Makes messages ready from the first datagram that is left on. limit: 0 for one datagram a message. */
+static int fill(Chunk *chunk, ls_Batch *b, const ls_Route *route, uint32_t limit) {
+    Position next = { find(b, b->sent), 0 };
+    next.skip = b->sent - next.run->start;
+    chunk->count = chunk->used = 0;
+    while (next.run < b->run + b->runs && chunk->count < CHUNK && chunk->used < PIECES) {
+        struct msghdr *header = &chunk->messages[chunk->count].msg_hdr;
+        const ls_Run *run = next.run;
+        uint32_t n;
+        int err = set_name(chunk, route, &run->peer);
+        if (err) return chunk->count ? 0 : err;
+        header->msg_iov = &chunk->pieces[chunk->used];
+        n = gather(chunk, b, &next, most_of(run, limit), route);
+        header->msg_iovlen = (size_t)(&chunk->pieces[chunk->used] - header->msg_iov);
+        header->msg_control = NULL;
+        header->msg_controllen = 0;
+        header->msg_flags = 0;
+        if (route->segmented) set_segment(chunk, n > 1 ? run->segment : 0);
+        chunk->datagrams[chunk->count++] = n;
+    }
+    return 0;
+}
+
+/* Is it the offload that failed, and not the datagrams? The path's MTU, a device without checksums, the buffer. */
+static int is_refused(const Chunk *chunk, int err) {
+    return chunk->count && chunk->datagrams[0] > 1 &&
+           (err == EINVAL || err == EIO || err == EMSGSIZE || err == ENOBUFS);
+}
+
+/* The longest datagrams of which several go as one message. */
+static uint32_t limit_of(int fd, const ls_Route *route) {
+    int limit = 0;
+#if LS_HAVE_UDP_OFFLOAD
+    if (route->segmented) ls_fd_getint(fd, IPPROTO_UDP, UDP_SEGMENT, &limit); /* failing, sending tells why */
+#else
+    (void)fd;
+    (void)route;
+#endif
+    return (uint32_t)limit;
+}
+
+int ls_dgram_send(ls_Batch *b, int fd, const ls_Route *route, size_t *sent) {
+    Chunk chunk;
+    uint32_t limit = limit_of(fd, route), before = b->sent, i;
+    int err = 0;
+    while (b->sent < b->count) {
+        uint32_t done = 0;
+        err = fill(&chunk, b, route, limit);
+        if (!err) err = send_messages(fd, chunk.messages, chunk.count, &done);
+        if (is_refused(&chunk, err)) {
+            limit = 0; /* each by itself, then */
+            continue;
+        }
+        if (err) break;
+        for (i = 0; i < done; i++) b->sent += chunk.datagrams[i];
+        if (done < chunk.count) break;
+    }
+    *sent = b->sent - before;
+    if (*sent) return 0;
+    if (err && err != EAGAIN) b->sent++;
+    return err;
+}
