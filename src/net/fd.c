@@ -32,8 +32,8 @@ static void only_sigpipe(sigset_t *set) {
 void ls_fd_hold(ls_Held *held) {
     sigset_t pipes;
     only_sigpipe(&pipes);
-    held->waiting = sigpipe_is_pending();
     pthread_sigmask(SIG_BLOCK, &pipes, &held->mask);
+    held->waiting = sigismember(&held->mask, SIGPIPE) && sigpipe_is_pending(); /* let through, it does not wait */
 }
 
 ssize_t ls_fd_release(const ls_Held *held, ssize_t result) {
