@@ -140,6 +140,9 @@ describe("a part of a string", function()
   end)
 end)
 
+-- How many strings, of how many bytes.
+local kinds_of_arrays = { { 100000, 1, 16 }, { 20000, 60, 70 }, { 5000, 1, 200 }, { 3000, 200, 2000 }, { 3, 1e6, 1e6 } }
+
 describe("an array of strings", function()
   local mixed = { "", "one ", 2, "", " and a long one ", ("x"):rep(100), 1.5, "", -3, " end", "" }
   local joined = table.concat(mixed)
@@ -209,7 +212,7 @@ describe("an array of strings", function()
   end)
 
   for kind, connect in pairs(streams) do
-    for _, row in ipairs { { 100000, 1, 16 }, { 20000, 60, 70 }, { 5000, 1, 200 }, { 3000, 200, 2000 }, { 3, 1e6, 1e6 } } do
+    for _, row in ipairs(kinds_of_arrays) do
       local count, low, high = row[1], row[2], row[3]
       it(("of %d strings of %d to %d bytes arrives, over %s"):format(count, low, high, kind), function()
         local near, far = connect()
@@ -305,6 +308,38 @@ describe("an array of strings", function()
         assert.equal("a", helper.readable(far):recv())
       end
     end
+  end)
+
+  it("names it, too, where it is far behind or positions count from the end", function()
+    local list = strings(2000, 10, 10)
+    list[1999] = false
+    for _, connect in ipairs { helper.tcp, udp } do
+      local near, far = connect()
+      raises("element 1999: string expected, got boolean", near.send, near, list, -1)
+      raises("element 1999: string expected, got boolean", near.send, near, list, 1, -2)
+      if connect == udp then raises("element 1999: string expected, got boolean", near.send, near, list) end
+      assert.is_false(helper.is_readable(far, 0))
+    end
+  end)
+
+  it("takes little memory where it is short, in each of many coroutines", function()
+    local near, far = udp()
+    local list, threads = { ("x"):rep(100), ("y"):rep(100) }, {}
+    local function send() coroutine.yield(near:send(list)) end
+    local function wait() coroutine.yield(#list) end
+    local function cost(run)
+      collectgarbage()
+      local before = collectgarbage "count"
+      for i = 1, 100 do
+        threads[i] = coroutine.create(run)
+        assert(coroutine.resume(threads[i]))
+      end
+      return collectgarbage "count" - before
+    end
+    cost(wait)
+    local plain = cost(wait)
+    assert.is_true(cost(send) - plain < 100)
+    assert.equal(200, #helper.readable(far):recv())
   end)
 
   it("tells what was sent before it tells of a wrong element", function()

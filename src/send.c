@@ -59,7 +59,7 @@ enum {
     COPIES = 65536, /* room for copies, on the C stack */
     PIECES = 1000   /* gathered for one call, which takes 1024; each keeps a string on the Lua stack */
 };
-static const uint64_t UNKNOWN = (uint64_t)1 << 53; /* a number of bytes; more than there are */
+static const uint64_t UNKNOWN = (uint64_t)1 << 53; /* bytes: more than there are */
 
 /* The array, argument 2, on its way to the kernel. */
 typedef struct Array {
@@ -72,50 +72,56 @@ typedef struct Array {
     char copies[COPIES];
 } Array;
 
-/* Pushes an element as a string and answers it; NULL: it cannot be one. What a number becomes lives on the stack only. */
-static const char *push_element(lua_State *L, int i, size_t *len) {
-    lua_rawgeti(L, 2, i);
-    return lua_tolstring(L, -1, len);
+/* Pushes the next element as a string and answers it; NULL where the array ends. What a number becomes is on the stack
+   alone. A wrong element ends what has been sent in part, as that must be told first: the next call gets here again. */
+static const char *push_element(lua_State *L, Array *a, size_t *len) {
+    const char *text;
+    lua_rawgeti(L, 2, a->next);
+    text = lua_tolstring(L, -1, len);
+    if (!text && !lua_isnil(L, -1) && a->sent == 0)
+        luaL_argerror(L, 2, lua_pushfstring(L, "element %d: string expected, got %s", a->next, luaL_typename(L, -1)));
+    a->next++;
+    return text;
 }
 
-/* The element on top ends the array, or is wrong. That a part has been sent is told first: the next call gets here. */
-static void end_at_element(lua_State *L, Array *a) {
-    if (!lua_isnil(L, -1) && a->sent == 0)
-        luaL_argerror(L, 2, lua_pushfstring(L, "element %d: string expected, got %s", a->next, luaL_typename(L, -1)));
-    a->range.size = 0;
+static uint64_t count_bytes(lua_State *L, Array *a) {
+    uint64_t bytes = 0;
+    size_t len;
+    for (a->next = 1; push_element(L, a, &len); lua_pop(L, 1)) bytes += len;
+    lua_pop(L, 1);
+    a->next = 1;
+    return bytes;
+}
+
+/* The part of a string that is in the range, which goes on behind it. */
+static const char *take_part(Range *range, const char *text, size_t *len) {
+    size_t skip = (size_t)range->skip, left = *len - skip;
+    *len = left < range->size ? left : (size_t)range->size;
+    range->size -= *len;
+    range->skip = 0;
+    return text + skip;
 }
 
 /* Pushes the next string of which the range has a part, and answers the part; NULL, and nothing pushed, at the end. */
 static const char *push_next(lua_State *L, Array *a, size_t *len) {
     for (; a->range.size > 0; lua_pop(L, 1)) {
-        const char *text = push_element(L, a->next, len);
-        size_t skip = (size_t)a->range.skip;
-        if (!text) {
-            end_at_element(L, a);
-            continue;
-        }
-        a->next++;
-        if (*len <= a->range.skip) {
-            a->range.skip -= *len;
-            continue;
-        }
-        *len -= skip;
-        if (*len > a->range.size) *len = (size_t)a->range.size;
-        a->range.skip = 0;
-        a->range.size -= *len;
-        return text + skip;
+        const char *text = push_element(L, a, len);
+        if (!text) a->range.size = 0;
+        else if (*len <= a->range.skip) a->range.skip -= *len;
+        else return take_part(&a->range, text, len);
     }
     return NULL;
 }
 
 static void add_piece(Array *a, const char *text, size_t len) {
-    struct iovec *last = a->pieces + a->count - 1;
-    if (a->count > 0 && (char *)last->iov_base + last->iov_len == text) {
-        last->iov_len += len; /* copies stand side by side */
+    struct iovec *piece = a->pieces + a->count;
+    if (a->count > 0 && (char *)piece[-1].iov_base + piece[-1].iov_len == text) {
+        piece[-1].iov_len += len; /* copies stand side by side */
         return;
     }
-    a->pieces[a->count].iov_base = (void *)(uintptr_t)text; /* which sendmsg(2) only reads */
-    a->pieces[a->count++].iov_len = len;
+    piece->iov_base = (void *)(uintptr_t)text; /* which sendmsg(2) only reads */
+    piece->iov_len = len;
+    a->count++;
 }
 
 /* Gathers what one call takes. Strings that are not copied stay on the stack: no collector takes them from there. */
@@ -129,55 +135,46 @@ static void gather(lua_State *L, Array *a) {
             text = memcpy(a->copies + a->copied, text, len);
             a->copied += len;
             lua_pop(L, 1);
+        } else {
+            luaL_checkstack(L, LUA_MINSTACK, "too many strings");
         }
         add_piece(a, text, len);
         a->gathered += len;
     }
 }
 
+enum { ARGUMENTS = 4 }; /* what the stack has at the bottom */
+
 /* As long as all is taken, there may be room for more. */
 static int send_stream(lua_State *L, int fd, Array *a) {
-    int err, top = lua_gettop(L);
     size_t n;
+    int err;
     do {
         gather(L, a);
         err = ls_fd_sendpieces(fd, a->pieces, a->count, &n);
-        lua_settop(L, top);
+        lua_settop(L, ARGUMENTS);
         if (!err) a->sent += n;
     } while (!err && n == a->gathered && a->range.size > 0);
     return a->sent > 0 ? 0 : err;
 }
 
-static uint64_t count_bytes(lua_State *L) {
-    uint64_t bytes = 0;
-    size_t len;
-    int i;
-    for (i = 1; push_element(L, i, &len); i++) {
-        bytes += len;
-        lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
-    return bytes;
-}
-
 /* Copies all of the range together, and sends that. */
 static int send_joined(lua_State *L, int fd, Array *a) {
+    uint64_t bytes = count_bytes(L, a);
     const char *text;
     char *block;
     size_t len, n = 0;
-    uint64_t bytes = count_bytes(L);
-    int err, top = lua_gettop(L);
+    int err;
     bytes -= a->range.skip < bytes ? a->range.skip : bytes;
     if (a->range.size > bytes) a->range.size = bytes; /* no more is copied, even if a finalizer changes the array now */
     if (a->range.size > INT_MAX) return EMSGSIZE;
     block = ls_state_lend(L, LS_STATE_SEND, (size_t)a->range.size);
-    while ((text = push_next(L, a, &len)) != NULL) {
+    for (; (text = push_next(L, a, &len)) != NULL; lua_pop(L, 1)) {
         memcpy(block + n, text, len);
         n += len;
-        lua_pop(L, 1);
     }
     err = ls_fd_send(fd, block, n, &a->sent, NULL);
-    ls_state_giveback(L, LS_STATE_SEND, top + 1);
+    ls_state_giveback(L, LS_STATE_SEND, ARGUMENTS + 1);
     return err;
 }
 
@@ -185,8 +182,8 @@ static int send_datagram(lua_State *L, int fd, Array *a) {
     Range whole = a->range;
     gather(L, a);
     if (a->range.size == 0) return ls_fd_sendpieces(fd, a->pieces, a->count, &a->sent);
+    lua_settop(L, ARGUMENTS);
     a->range = whole;
-    a->next = 1;
     return send_joined(L, fd, a);
 }
 
@@ -194,10 +191,10 @@ static int send_array(lua_State *L, const ls_Socket *s) {
     lua_Number first = check_first(L), last = check_last(L);
     Array a;
     int err;
-    luaL_checkstack(L, PIECES + 8, "to gather strings");
-    a.range = range_of(first, last, first < 0 || last < -1 ? count_bytes(L) : UNKNOWN);
+    lua_settop(L, ARGUMENTS);
     a.next = 1;
     a.sent = 0;
+    a.range = range_of(first, last, first < 0 || last < -1 ? count_bytes(L, &a) : UNKNOWN);
     err = s->type == SOCK_STREAM ? send_stream(L, s->fd, &a) : send_datagram(L, s->fd, &a);
     return push_sent(L, err, a.sent);
 }
@@ -282,7 +279,8 @@ static int check_file(lua_State *L) {
 
 static int64_t check_extent(lua_State *L, int arg, const char *what, lua_Number fallback) {
     lua_Number value = ls_value_whole(L, arg, what, fallback);
-    if (value < 0 || value > 0x1p53) luaL_argerror(L, arg, lua_pushfstring(L, "%s must be from 0 to 2^53", what));
+    int possible = value >= 0 && value <= LS_VALUE_EXACT;
+    if (!possible) luaL_argerror(L, arg, lua_pushfstring(L, "%s must be from 0 to 2^53", what));
     return (int64_t)value;
 }
 

@@ -61,7 +61,8 @@ const char *ls_value_address(lua_State *L, int arg, size_t *len) {
 
 lua_Number ls_value_whole(lua_State *L, int arg, const char *what, lua_Number fallback) {
     lua_Number number = lua_tonumber(L, arg);
-    int whole = number > -0x1p53 && number < 0x1p53 ? number == (lua_Number)(int64_t)number : number - number == 0;
+    int small = number > -LS_VALUE_EXACT && number < LS_VALUE_EXACT;
+    int whole = small ? number == (lua_Number)(int64_t)number : number - number == 0; /* not for NaN and infinity */
     if (lua_isnoneornil(L, arg)) return fallback;
     if (!lua_isnumber(L, arg)) ls_value_wrongtype(L, arg, "number");
     if (!whole) luaL_argerror(L, arg, lua_pushfstring(L, "%s must be an integer", what));

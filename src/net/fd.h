@@ -33,8 +33,8 @@ LS_HOT int ls_fd_send(int fd, const void *data, size_t size, size_t *n, const ls
 /* The same for data in several places, at most 1024; of a datagram they are one. */
 int ls_fd_sendpieces(int fd, struct iovec *pieces, unsigned short count, size_t *n);
 
-/* Sends bytes of a file, whose own position is neither used nor moved. *n may be less than count, and is 0 at the end of
-   the file. Only for streams. */
+/* Sends bytes of a file to a stream. The file's own position is neither used nor moved. *n may be less than count, and
+   is 0 at the end of the file. */
 int ls_fd_sendfile(int fd, int file, int64_t offset, size_t count, size_t *n);
 
 /* Is there such a descriptor in this process? */
