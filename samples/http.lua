@@ -34,7 +34,7 @@ end
 local function send(connection, data)
   local first = 1
   while first <= #data do
-    local count = connection.sock:send(data:sub(first, first + 65535))
+    local count = connection.sock:send(data, first)
     if count == nil then error(GONE) end
     first = first + (count or 0)
     if first <= #data then coroutine.yield("write") end

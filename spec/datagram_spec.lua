@@ -71,6 +71,25 @@ for _, address in ipairs { "127.0.0.1", "::1" } do
       assert.is_false(receiver:recv())
     end)
 
+    test("can be peeked at, with their true length, and stay", function()
+      for _, size in ipairs { false, 0, 3, 1e6 } do
+        assert.same({ n = 1, false }, pack(receiver:peek(size or nil)))
+      end
+      sender:send "0123456789"
+      sender:send ""
+      helper.readable(receiver)
+      for _ = 1, 2 do
+        assert.same({ n = 1, "0123456789" }, pack(receiver:peek()))
+        assert.same({ n = 1, "0123456789" }, pack(receiver:peek(1e6)))
+        assert.same({ n = 2, "012", 10 }, pack(receiver:peek(3)))
+        assert.same({ n = 2, "", 10 }, pack(receiver:peek(0)))
+      end
+      assert.equal("0123456789", receiver:recv())
+      assert.same({ n = 1, "" }, pack(helper.readable(receiver):peek()))
+      assert.same({ n = 1, "" }, pack(receiver:recv()))
+      assert.is_false(receiver:peek())
+    end)
+
     test("that fit exactly tell no further length", function()
       sender:send "0123456789"
       assert.same({ n = 1, "0123456789" }, pack(helper.readable(receiver):recv(10)))

@@ -75,6 +75,7 @@ helper.texts = {
   EDESTADDRREQ = "Destination address required",
   EINTR = "Interrupted system call",
   EINVAL = "Invalid argument",
+  EISDIR = "Is a directory",
   EMFILE = "Too many open files",
   EMSGSIZE = "Message too long",
   ENAMETOOLONG = "File name too long",
@@ -86,6 +87,7 @@ helper.texts = {
   ENOPROTOOPT = "Protocol not available",
   EPIPE = "Broken pipe",
   EPROTOTYPE = "Protocol wrong type for socket",
+  ESPIPE = "Illegal seek",
 }
 
 local function describe_results(results)

@@ -98,6 +98,29 @@ for _, address in ipairs { "127.0.0.1", "::1" } do
       assert.equal("abc", server:recv())
     end)
 
+    test("shows what is there to peek, which takes nothing", function()
+      assert.same({ n = 1, false }, pack(server:peek()))
+      client:send "abcdef"
+      helper.readable(server)
+      for _ = 1, 2 do
+        assert.same({ n = 1, "abcdef" }, pack(server:peek()))
+        assert.same({ n = 1, "abcdef" }, pack(server:peek(100000)))
+        assert.same({ n = 1, "abc" }, pack(server:peek(3)))
+        assert.same({ n = 1, "" }, pack(server:peek(0)))
+      end
+      assert.equal("ab", server:recv(2))
+      assert.equal("cdef", server:peek())
+      assert.equal("cdef", server:recv())
+      assert.is_false(server:peek())
+      client:close()
+      helper.readable(server)
+      for _ = 1, 2 do
+        assert.same({ n = 1 }, pack(server:peek()))
+        assert.same({ n = 1 }, pack(server:peek(100000)))
+      end
+      assert.same({ n = 1 }, pack(server:recv()))
+    end)
+
     test("ends in nil alone, after everything that was sent", function()
       client:send "first"
       client:send "last"
@@ -224,6 +247,7 @@ describe("a listener", function()
     for _, size in ipairs { 0, 10, 1000000 } do
       fails("ENOTCONN", listener:recv(size))
       fails("ENOTCONN", listener:recvfrom(size))
+      fails("ENOTCONN", listener:peek(size))
     end
     fails("ENOTCONN", listener:recv())
     fails("ENOTCONN", listener:recvfrom())

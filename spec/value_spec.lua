@@ -66,11 +66,15 @@ end
 local none = set()
 local strings = "empty string,string,NUL string,string with NUL,path with NUL,digits with NUL,negative string," ..
   "long string,long digits,long path,long abstract name"
-local numbers = "zero,one,minus one,minus five,fraction,other fraction,70000,2^31-1,2^31,-2^31,2^32,2^53,-2^53,2^63," ..
-  "1e300,inf,-inf"
+local integers = "zero,one,minus one,minus five,70000,2^31-1,2^31,-2^31,2^32,2^53,-2^53,2^63,1e300"
+local numbers = integers .. ",fraction,other fraction,inf,-inf"
 local with_nul = tonumber "1\0" and ",digits with NUL" or "" -- Lua 5.1 takes it for a number everywhere
 local counts = "zero,one,70000,2^31-1" .. with_nul
+local places = "nil,negative string," .. integers .. with_nul
+local extents = "nil,2^31,2^32,2^53," .. counts
 local times = numbers .. ",negative string,long digits" .. with_nul
+
+local descriptors = set "zero,one" -- which are standard input and output
 
 local function udp() return (assert(lsocket.bind("udp", "127.0.0.1", 0))) end
 
@@ -120,8 +124,11 @@ local methods = {
   accept = socket_only,
   recv = { args = function() return udp(), 10 end, may = { set "closed socket", set("nil", counts) } },
   recvfrom = { args = function() return udp(), 10 end, may = { set "closed socket", set("nil", counts) } },
-  send = { args = function() return (assert(lsocket.connect("udp", "127.0.0.1", 9))), "x" end,
-    may = { none, set(strings, numbers, "NaN") } },
+  peek = { args = function() return udp(), 10 end, may = { set "closed socket", set("nil", counts) } },
+  send = { args = function() return (assert(lsocket.connect("udp", "127.0.0.1", 9))), "x", 1, 1 end,
+    may = { none, set(strings, numbers, "NaN,table"), set(places), set(places) } },
+  sendfile = { args = function() return (helper.tcp()), io.stdout, 0, 0 end,
+    may = { none, descriptors, set(extents), set(extents) } },
   sendto = { args = function() return udp(), "x", "127.0.0.1", 9 end,
     may = { none, set(strings, numbers, "NaN"), none, set "one" } },
   close = socket_only,
@@ -142,7 +149,6 @@ local function poller()
 end
 
 local poller_only = { args = poller, may = { none } }
-local descriptors = set "zero,one" -- which are standard input and output
 
 local poller_methods = {
   add = { args = function() return poller(), udp(), "r" end, may = { none, descriptors, none } },

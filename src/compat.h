@@ -6,6 +6,8 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <lualib.h>
+#include <stdio.h>
 
 #if LUA_VERSION_NUM == 501
 #define lua_rawlen lua_objlen
@@ -38,6 +40,16 @@ static inline int ls_rawgeti(lua_State *L, int index, int n) {
     return lua_type(L, -1);
 }
 #endif
+
+/* The C file in an object of Lua's io library, which lua_touserdata tells; NULL: it is closed. */
+static inline FILE *ls_tofile(void *object) {
+#if LUA_VERSION_NUM >= 502
+    luaL_Stream *stream = object;
+    return stream->closef ? stream->f : NULL;
+#else
+    return *(FILE **)object; /* LuaJIT's has more fields behind it */
+#endif
+}
 
 /* A userdata without user values, which would cost memory. */
 #if LUA_VERSION_NUM >= 504

@@ -12,6 +12,11 @@
 #define _NETBSD_SOURCE 1
 #endif
 
+/* Places in files have 64 bits on every machine. */
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#endif
+
 /* For what every send and recv passes through: a call saved is worth having there. */
 #define LS_HOT static inline __attribute__((always_inline))
 #define LS_LIKELY(condition) __builtin_expect(!!(condition), 1)
@@ -54,6 +59,15 @@
 #define LS_HAVE_SO_NOSIGPIPE 1
 #else
 #define LS_HAVE_SO_NOSIGPIPE 0
+#endif
+#endif
+
+/* sendfile(2) from a file to a socket, as Linux has it; others have calls of that name which differ. */
+#ifndef LS_HAVE_SENDFILE
+#if defined(__linux__)
+#define LS_HAVE_SENDFILE 1
+#else
+#define LS_HAVE_SENDFILE 0
 #endif
 #endif
 

@@ -1,9 +1,8 @@
-/* The socket object and its methods. Making sockets is left to lsocket.c, waiting for them to select.c. */
+/* The socket object and its methods. Making sockets is left to lsocket.c, sending to send.c, waiting to select.c. */
 #include "socket.h"
 
 #include "err.h"
 #include "net/fd.h"
-#include "net/gai.h"
 #include "state.h"
 #include "value.h"
 
@@ -183,28 +182,28 @@ LS_HOT int push_received(lua_State *L, const ls_Socket *s, const char *data, siz
 }
 
 /* As receive, for more than RECEIVE_SIZE: into a block of the state, no larger than what waits. */
-static int receive_large(lua_State *L, const ls_Socket *s, size_t size, int *results, ls_Addr *peer) {
+static int receive_large(lua_State *L, const ls_Socket *s, int peek, size_t size, int *results, ls_Addr *peer) {
     size_t n, room;
     char *data;
     int err;
     if (ls_fd_pending(s->fd, &n) != 0) n = 0; /* receiving tells why */
     room = n < RECEIVE_SIZE ? RECEIVE_SIZE : n < size ? n : size;
     data = ls_state_lend(L, LS_STATE_RECEIVE, room);
-    err = ls_fd_recv(s->fd, s->type != SOCK_STREAM, data, room, &n, peer);
+    err = ls_fd_recv(s->fd, peek | (s->type == SOCK_STREAM ? 0 : LS_FD_DATAGRAM), data, room, &n, peer);
     *results = err ? 0 : push_received(L, s, data, room, n);
     ls_state_giveback(L, LS_STATE_RECEIVE, -1 - *results);
     return err;
 }
 
 /* Receives up to size bytes and pushes them, *results values. All of a datagram is read whatever the size, so that its
-   true length is known. */
-LS_HOT int receive(lua_State *L, const ls_Socket *s, size_t size, int *results, ls_Addr *peer) {
+   true length is known. peek: LS_FD_PEEK or 0. */
+LS_HOT int receive(lua_State *L, const ls_Socket *s, int peek, size_t size, int *results, ls_Addr *peer) {
     char data[RECEIVE_SIZE];
     int err, datagram = s->type != SOCK_STREAM;
     size_t n;
-    if (size > sizeof data) return receive_large(L, s, size, results, peer);
-    if (datagram) err = ls_fd_recv(s->fd, 1, data, sizeof data, &n, peer);
-    else err = ls_fd_recv(s->fd, 0, data, size, &n, peer);
+    if (size > sizeof data) return receive_large(L, s, peek, size, results, peer);
+    if (datagram) err = ls_fd_recv(s->fd, peek | LS_FD_DATAGRAM, data, sizeof data, &n, peer);
+    else err = ls_fd_recv(s->fd, peek, data, size, &n, peer);
     if (LS_LIKELY(!err)) *results = push_received(L, s, data, size, n);
     return err;
 }
@@ -212,15 +211,22 @@ LS_HOT int receive(lua_State *L, const ls_Socket *s, size_t size, int *results, 
 /* sock:recv([size]) -> data [, length] | false | nil | nil, message, name;  length: of a datagram that was cut */
 static int sock_recv(lua_State *L) {
     const ls_Socket *s = ls_socket_self(L);
-    int results, err = receive(L, s, ls_value_size(L, 2, RECEIVE_SIZE), &results, NULL);
+    int results, err = receive(L, s, 0, ls_value_size(L, 2, RECEIVE_SIZE), &results, NULL);
     return LS_LIKELY(!err) ? results : ls_fail_io(L, err);
+}
+
+/* sock:peek([size]) -> as recv; the data stays there */
+static int sock_peek(lua_State *L) {
+    const ls_Socket *s = ls_socket_self(L);
+    int results, err = receive(L, s, LS_FD_PEEK, ls_value_size(L, 2, RECEIVE_SIZE), &results, NULL);
+    return err ? ls_fail_io(L, err) : results;
 }
 
 /* sock:recvfrom([size]) -> data, address, port [, length] | false | nil | nil, message, name */
 static int sock_recvfrom(lua_State *L) {
     const ls_Socket *s = ls_socket_self(L);
     ls_Addr peer;
-    int results, err = receive(L, s, ls_value_size(L, 2, RECEIVE_SIZE), &results, &peer);
+    int results, err = receive(L, s, 0, ls_value_size(L, 2, RECEIVE_SIZE), &results, &peer);
     if (err) return ls_fail_io(L, err);
     if (lua_isnil(L, -1)) return 1;
     ls_value_pushpeer(L, &peer);
@@ -228,61 +234,6 @@ static int sock_recvfrom(lua_State *L) {
     lua_pushvalue(L, -3); /* data, length, address, port, length: the first length goes */
     lua_remove(L, -4);
     return 4;
-}
-
-LS_HOT int push_sent(lua_State *L, int err, size_t n) {
-    if (!LS_LIKELY(!err)) return ls_fail_io(L, err);
-    lua_pushinteger(L, (lua_Integer)n);
-    return 1;
-}
-
-/* sock:send(data) -> count | false | nil, message, name */
-static int sock_send(lua_State *L) {
-    const ls_Socket *s = ls_socket_self(L);
-    size_t len, n;
-    const char *data = lua_tolstring(L, 2, &len);
-    int err;
-    if (!data) return ls_value_wrongtype(L, 2, "string");
-    err = ls_fd_send(s->fd, data, len, &n, NULL);
-    return push_sent(L, err, n);
-}
-
-typedef struct Letter {
-    const ls_Socket *s;
-    const char *data;
-    size_t len, sent;
-} Letter;
-
-static int send_to(void *context, const ls_Addr *addr) {
-    Letter *letter = context;
-    ls_Addr to = *addr;
-    int err = ls_addr_suit(&to, letter->s->family);
-    return err ? err : ls_fd_send(letter->s->fd, letter->data, letter->len, &letter->sent, &to);
-}
-
-/* A name is looked up in the socket's family; an IPv6 socket reaches those that have IPv4 alone, too. */
-static int post(Letter *letter, const char *address, size_t len, unsigned port) {
-    int err = ls_gai_try(address, len, port, letter->s->family, send_to, letter);
-    if (LS_ISEAI(err) && letter->s->family == AF_INET6)
-        err = ls_gai_try(address, len, port, AF_INET, send_to, letter);
-    return err;
-}
-
-/* sock:sendto(data, address, port) -> count | false | nil, message, name;  a stream ignores the address */
-static int sock_sendto(lua_State *L) {
-    Letter letter = { ls_socket_self(L), NULL, 0, 0 };
-    size_t len;
-    unsigned port;
-    const char *address;
-    int err;
-    letter.data = luaL_checklstring(L, 2, &letter.len);
-    address = ls_value_address(L, 3, &len);
-    port = (unsigned)ls_value_port(L, 4);
-    if (letter.s->type == SOCK_STREAM || letter.s->fd < 0)
-        err = ls_fd_send(letter.s->fd, letter.data, letter.len, &letter.sent, NULL);
-    else
-        err = post(&letter, address, len, port);
-    return push_sent(L, err, letter.sent);
 }
 
 /* ---- the end ---- */
@@ -306,13 +257,11 @@ static int sock_tostring(lua_State *L) {
     return 1;
 }
 
-/* What is called most stands first: the first keys of a table get the places where a look-up begins. */
 static const luaL_Reg methods[] = {
-    { "send", sock_send },
     { "recv", sock_recv },
-    { "sendto", sock_sendto },
     { "recvfrom", sock_recvfrom },
     { "accept", sock_accept },
+    { "peek", sock_peek },
     { "close", sock_close },
     { "status", sock_status },
     { "getfd", sock_getfd },
@@ -329,7 +278,9 @@ static const luaL_Reg metamethods[] = {
 };
 
 void ls_socket_open(lua_State *L) {
-    ls_state_class(L, LS_STATE_SOCKET, "socket", methods, metamethods);
+    /* What is called most goes first: the first keys of a table get the places where a look-up begins. */
+    ls_state_class(L, LS_STATE_SOCKET, "socket", ls_send_methods, metamethods);
+    ls_socket_extend(L, methods);
 }
 
 void ls_socket_extend(lua_State *L, const luaL_Reg *more) {

@@ -49,6 +49,8 @@ int ls_socket_descriptor(lua_State *L, int index);
 /* 0 or an errno; harmless on a closed one. */
 int ls_socket_close(ls_Socket *s);
 
+extern const luaL_Reg ls_send_methods[]; /* those that send, in send.c */
+
 void ls_socket_open(lua_State *L);
 
 /* Adds methods to sockets. Only while the library opens, after ls_socket_open. */

@@ -11,6 +11,7 @@ enum { /* its fields */
     LS_STATE_SOCKET = 1, /* the metatable of sockets */
     LS_STATE_OWNER,      /* the metatable of owners */
     LS_STATE_RECEIVE,    /* a block to receive large pieces into */
+    LS_STATE_SEND,       /* a block to put large datagrams together in */
     LS_STATE_SELECT,     /* a block for select's descriptors */
     LS_STATE_POLLER,     /* the metatable of pollers */
     LS_STATE_POLLERS,    /* weak keys: every poller there is */

@@ -1,6 +1,7 @@
 /* Lua values <-> C values. What the values are for is left to the callers. */
 #include "value.h"
 
+#include <stdint.h>
 #include <string.h>
 
 static const char *wrong_type(lua_State *L, int index, const char *expected) {
@@ -56,6 +57,16 @@ const char *ls_value_address(lua_State *L, int arg, size_t *len) {
     const char *address = NULL;
     accept_arg(L, arg, ls_value_readaddress(L, arg, &address, len));
     return address;
+}
+
+lua_Number ls_value_whole(lua_State *L, int arg, const char *what, lua_Number fallback) {
+    lua_Number number = lua_tonumber(L, arg);
+    int small = number > -LS_VALUE_EXACT && number < LS_VALUE_EXACT;
+    int whole = small ? number == (lua_Number)(int64_t)number : number - number == 0; /* not for NaN and infinity */
+    if (lua_isnoneornil(L, arg)) return fallback;
+    if (!lua_isnumber(L, arg)) ls_value_wrongtype(L, arg, "number");
+    if (!whole) luaL_argerror(L, arg, lua_pushfstring(L, "%s must be an integer", what));
+    return number;
 }
 
 size_t ls_value_anysize(lua_State *L, int arg, size_t fallback) {

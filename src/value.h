@@ -23,6 +23,11 @@ int ls_value_int(lua_State *L, int arg, const char *what, int low, int high);
 int ls_value_port(lua_State *L, int arg);
 const char *ls_value_address(lua_State *L, int arg, size_t *len);
 
+#define LS_VALUE_EXACT 9007199254740992.0 /* 2^53: up to here a double holds every integer */
+
+/* An integer of any size, or a string that reads as one; beyond LS_VALUE_EXACT it may be rounded. fallback as below. */
+lua_Number ls_value_whole(lua_State *L, int arg, const char *what, lua_Number fallback);
+
 /* A count of bytes: 0 to 2^31 - 1. fallback: what it is where the argument is absent or nil. */
 size_t ls_value_anysize(lua_State *L, int arg, size_t fallback);
 LS_HOT size_t ls_value_size(lua_State *L, int arg, size_t fallback) {

@@ -285,12 +285,21 @@ function Socket:recv(size) end
 ---@return integer? length              the true length in bytes of a datagram that was cut
 function Socket:recvfrom(size) end
 
----Writes to the connected peer. A stream may take less than all: send the rest later.
----@param data string | number          a number is sent as its text
+---As recv, but what is read stays there.
+---@param size integer?                 the most that is wanted in bytes, 0 to 2147483647; 65536 by default
+---@return string | false | nil data    false: nothing there; nil alone: the stream has ended
+---@return (integer | string)? length   the true length in bytes of a datagram that was cut; or a message
+---@return string? name                 the error's symbol: "ECONNRESET"
+function Socket:peek(size) end
+
+---Writes to the connected peer. A stream may take less than all: send the rest later, from `count + 1` on.
+---@param data string | number | (string | number)[]  a number is sent as its text, an array as one string
+---@param first integer?                byte position as in string.sub, 1 by default
+---@param last integer?                 byte position as in string.sub, -1 by default
 ---@return integer | false | nil count  bytes taken; false: no room now, or not connected yet
 ---@return string? message              the system's text
 ---@return string? name                 the error's symbol: "EPIPE", "EMSGSIZE"
-function Socket:send(data) end
+function Socket:send(data, first, last) end
 
 ---Sends a datagram to an address. A host name is looked up, which blocks. A stream ignores the address.
 ---@param data string | number          a number is sent as its text
@@ -300,6 +309,15 @@ function Socket:send(data) end
 ---@return string? message              the system's text
 ---@return string? name                 the error's symbol: "EAFNOSUPPORT", "EACCES"
 function Socket:sendto(data, address, port) end
+
+---Sends what a file holds, over a stream. The file's own position is neither used nor moved.
+---@param file file* | integer          an open file, or a descriptor
+---@param offset integer?               bytes from the start of the file; 0 by default
+---@param count integer?                the most to send in bytes; up to the end of the file by default
+---@return integer | false | nil count  bytes taken, 0 at the end of the file; false: no room now
+---@return string? message              the system's text
+---@return string? name                 the error's symbol: "EPIPE", "ESPIPE"
+function Socket:sendfile(file, offset, count) end
 
 ---Receives what waits, up to as many datagrams as the batch has room for, in place of what the batch held.
 ---@param batch lsocket.Batch

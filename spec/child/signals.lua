@@ -13,6 +13,9 @@ assert(client:send "x" == 1)
 assert(lsocket.select({ server }, 10))
 assert(server:recvfrom())
 server:close()
+local file = io.tmpfile()
+file:write "x"
+file:flush()
 local count, _, name
 for _ = 1, 1000 do
   count, _, name = client:send "x"
@@ -25,6 +28,10 @@ for _ = 1, 3 do
   assert(count == nil and name == "EPIPE")
   count, _, name = client:sendto("x", "127.0.0.1", 9)
   assert(count == nil and name == "EPIPE")
+  count, _, name = client:send { "x", "y" }
+  assert(count == nil and name == "EPIPE")
+  count, _, name = client:sendfile(file)
+  assert(count == nil and name == "EPIPE")
 end
 local path = os.tmpname()
 os.remove(path)
@@ -32,6 +39,8 @@ local unix = assert(lsocket.bind(path))
 local near = assert(lsocket.connect(path))
 unix:accept():close()
 count, _, name = near:send "x"
+assert(count == nil and name == "EPIPE")
+count, _, name = near:sendfile(file)
 assert(count == nil and name == "EPIPE")
 os.remove(path)
 local udp = assert(lsocket.bind("udp", "127.0.0.1", 0))

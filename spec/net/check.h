@@ -41,6 +41,16 @@ static inline int count_open(void) {
     return count;
 }
 
+/* A file that has this in it, and no name. */
+static inline int file_of(const char *text) {
+    char name[] = "/tmp/fd_test.XXXXXX";
+    int fd = mkstemp(name);
+    assert_true(fd >= 0);
+    assert_int_equal(unlink(name), 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    return fd;
+}
+
 /* A test that fails, too, where it or the library leaves a descriptor open. */
 typedef struct Body {
     void (*run)(void **state);

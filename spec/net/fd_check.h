@@ -111,6 +111,10 @@ static inline void expect_data(int fd, int datagram, const char *text) {
     assert_memory_equal(data, text, n);
 }
 
+static inline struct iovec piece(const char *text) {
+    return (struct iovec){ .iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text) };
+}
+
 /* Answers how the signal was handled before. */
 static inline struct sigaction handle(int number, void (*handler)(int)) {
     struct sigaction action, before;

@@ -1,5 +1,7 @@
-/* ls_fd on real sockets: what recv and send do with streams and datagrams, without ever raising SIGPIPE. */
+/* ls_fd on real sockets: what receiving and sending do with streams and datagrams, without ever raising SIGPIPE. */
 #include "fd_check.h"
+
+#include <limits.h>
 
 /* ---- recv and send: streams ---- */
 
@@ -255,6 +257,104 @@ static void on_a_closed_descriptor(void **state) {
     assert_int_equal(ls_fd_send(-1, data, sizeof data, &n, &where), EBADF);
 }
 
+/* ---- peeking, pieces and files ---- */
+
+static void peeking_takes_nothing(void **state) {
+    Pair pairs[] = { connected(), datagrams() };
+    char data[16];
+    size_t n = 77;
+    int datagram, k;
+    (void)state;
+    for (datagram = 0; datagram <= 1; datagram++) {
+        Pair pair = pairs[datagram];
+        assert_int_equal(ls_fd_recv(pair.far, datagram | LS_FD_PEEK, data, sizeof data, &n, NULL), EAGAIN);
+        must_send(pair.near, "12345");
+        wait_for(pair.far, POLLIN);
+        for (k = 0; k < 3; k++) {
+            assert_int_equal(ls_fd_recv(pair.far, datagram | LS_FD_PEEK, data, 2, &n, NULL), 0);
+            assert_int_equal(n, datagram ? cut_length(2) : 2);
+            assert_memory_equal(data, "12", 2);
+        }
+        expect_data(pair.far, datagram, "12345");
+        close_pair(pair);
+    }
+}
+
+static void pieces_are_sent_in_their_order(void **state) {
+    Pair pairs[] = { connected(), datagrams() };
+    int datagram;
+    (void)state;
+    for (datagram = 0; datagram <= 1; datagram++) {
+        Pair pair = pairs[datagram];
+        struct iovec pieces[1024] = { piece("one"), piece(""), piece(" two") };
+        size_t n = 77, i;
+        assert_int_equal(ls_fd_sendpieces(pair.near, pieces, 3, &n), 0);
+        assert_int_equal(n, 7);
+        expect_data(pair.far, datagram, "one two");
+        for (i = 0; i < 1024; i++) pieces[i] = piece(i < 200 ? "x" : "");
+        assert_int_equal(ls_fd_sendpieces(pair.near, pieces, 1024, &n), 0);
+        assert_int_equal(n, 200);
+        wait_for(pair.far, POLLIN);
+        assert_int_equal(ls_fd_pending(pair.far, &n), 0);
+        assert_true(n >= 200);
+        assert_int_equal(ls_fd_sendpieces(pair.near, NULL, 0, &n), 0);
+        assert_int_equal(n, 0);
+        assert_int_equal(ls_fd_sendpieces(-1, pieces, 1, &n), EBADF);
+        close_pair(pair);
+    }
+}
+
+static void a_file_is_sent_from_any_place(void **state) {
+    static const struct {
+        int64_t offset;
+        size_t count;
+        const char *text;
+    } rows[] = {
+        { 0, 10, "0123456789" }, { 0, INT_MAX, "0123456789" }, { 3, 4, "3456" },           { 9, 5, "9" },
+        { 10, 5, "" },           { 11, 5, "" },                { (int64_t)1 << 33, 1, "" }, { 2, 0, "" },
+    };
+    Pair pair = connected();
+    int file = file_of("0123456789");
+    size_t i, n = 77;
+    (void)state;
+    for (i = 0; i < COUNT(rows); i++) {
+        assert_int_equal(ls_fd_sendfile(pair.near, file, rows[i].offset, rows[i].count, &n), 0);
+        assert_int_equal(n, strlen(rows[i].text));
+        if (n > 0) expect_data(pair.far, 0, rows[i].text);
+    }
+    assert_int_equal(lseek(file, 0, SEEK_CUR), 10); /* where writing has left it */
+    close(file);
+    close_pair(pair);
+}
+
+static void what_cannot_be_sent_as_a_file(void **state) {
+    Pair pair = connected();
+    int ends[2], file = file_of("data");
+    size_t n;
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(ls_fd_sendfile(pair.near, ends[0], 0, 1, &n), ESPIPE);
+    assert_int_equal(ls_fd_sendfile(pair.near, -1, 0, 1, &n), EBADF);
+    assert_int_equal(ls_fd_sendfile(-1, file, 0, 1, &n), EBADF);
+    close_pair((Pair){ ends[0], ends[1] });
+    close(file);
+    close_pair(pair);
+}
+
+static void a_full_stream_takes_no_file(void **state) {
+    Pair pair = connected();
+    static char text[1 << 16];
+    int file, err = 0, i;
+    size_t n = 0;
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    file = file_of(text);
+    for (i = 0; err == 0 && i < 10000; i++) err = ls_fd_sendfile(pair.near, file, 0, INT_MAX, &n);
+    assert_int_equal(err, EAGAIN);
+    close(file);
+    close_pair(pair);
+}
+
 /* ---- no SIGPIPE ---- */
 
 static volatile sig_atomic_t pipes;
@@ -303,19 +403,33 @@ static int broken_pipe(int family) {
     return pair.near;
 }
 
+/* In one of the three WAYS. */
+enum { WAYS = 3 };
+static int write_in(int way, int fd) {
+    struct iovec pieces[] = { piece("x"), piece("y") };
+    size_t n;
+    int file, err;
+    if (way == 0) return ls_fd_send(fd, "x", 1, &n, NULL);
+    if (way == 1) return ls_fd_sendpieces(fd, pieces, 2, &n);
+    file = file_of("x");
+    err = ls_fd_sendfile(fd, file, 0, 1, &n);
+    close(file);
+    return err;
+}
+
 static void no_write_raises_sigpipe(void **state) {
     static const int families[] = { AF_INET, AF_UNIX };
     struct sigaction before, now;
-    size_t i, n;
+    size_t i;
     int k;
     (void)state;
     if (STAND_IN && !LS_HAVE_MSG_NOSIGNAL) skip();
     before = handle(SIGPIPE, count_pipe);
     for (i = 0; i < COUNT(families); i++) {
         int fd = broken_pipe(families[i]);
-        for (k = 0; k < 3; k++) {
+        for (k = 0; k < 2 * WAYS; k++) {
             pipes = 0;
-            assert_int_equal(ls_fd_send(fd, "x", 1, &n, NULL), EPIPE);
+            assert_int_equal(write_in(k % WAYS, fd), EPIPE);
             assert_int_equal(pipes, 0);
             assert_false(is_pending(SIGPIPE));
             assert_false(is_blocked(SIGPIPE));
@@ -332,13 +446,15 @@ static void no_write_raises_sigpipe(void **state) {
 static void a_blocked_sigpipe_stays_blocked_and_clear(void **state) {
     struct sigaction before = handle(SIGPIPE, count_pipe);
     int fd = broken_pipe(AF_UNIX);
-    size_t n;
+    int way;
     (void)state;
     pipes = 0;
     change_mask(SIG_BLOCK, SIGPIPE);
-    assert_int_equal(ls_fd_send(fd, "x", 1, &n, NULL), EPIPE);
-    assert_true(is_blocked(SIGPIPE));
-    if (!STAND_IN || LS_HAVE_MSG_NOSIGNAL) assert_false(is_pending(SIGPIPE));
+    for (way = 0; way < WAYS; way++) {
+        assert_int_equal(write_in(way, fd), EPIPE);
+        assert_true(is_blocked(SIGPIPE));
+        if (!STAND_IN || LS_HAVE_MSG_NOSIGNAL) assert_false(is_pending(SIGPIPE));
+    }
     change_mask(SIG_UNBLOCK, SIGPIPE);
     if (!STAND_IN || LS_HAVE_MSG_NOSIGNAL) assert_int_equal(pipes, 0);
     ls_fd_close(fd);
@@ -348,14 +464,16 @@ static void a_blocked_sigpipe_stays_blocked_and_clear(void **state) {
 static void a_sigpipe_that_waits_is_not_ours_to_take(void **state) {
     struct sigaction before = handle(SIGPIPE, count_pipe);
     int fd = broken_pipe(AF_UNIX);
-    size_t n;
+    int way;
     (void)state;
     pipes = 0;
     change_mask(SIG_BLOCK, SIGPIPE);
     raise(SIGPIPE);
     assert_true(is_pending(SIGPIPE));
-    assert_int_equal(ls_fd_send(fd, "x", 1, &n, NULL), EPIPE);
-    assert_true(is_pending(SIGPIPE));
+    for (way = 0; way < WAYS; way++) {
+        assert_int_equal(write_in(way, fd), EPIPE);
+        assert_true(is_pending(SIGPIPE));
+    }
     assert_int_equal(pipes, 0);
     change_mask(SIG_UNBLOCK, SIGPIPE);
     assert_int_equal(pipes, 1);
@@ -366,9 +484,9 @@ static void a_sigpipe_that_waits_is_not_ours_to_take(void **state) {
 static void an_ignored_sigpipe_stays_ignored(void **state) {
     struct sigaction before = handle(SIGPIPE, SIG_IGN), now;
     int fd = broken_pipe(AF_UNIX);
-    size_t n;
+    int way;
     (void)state;
-    assert_int_equal(ls_fd_send(fd, "x", 1, &n, NULL), EPIPE);
+    for (way = 0; way < WAYS; way++) assert_int_equal(write_in(way, fd), EPIPE);
     assert_int_equal(sigaction(SIGPIPE, NULL, &now), 0);
     assert_true(now.sa_handler == SIG_IGN);
     assert_false(is_pending(SIGPIPE));
@@ -438,6 +556,11 @@ int main(void) {
         TEST_OPEN(the_largest_datagram),
         TEST_OPEN(without_a_connection),
         TEST_OPEN(on_a_closed_descriptor),
+        TEST_OPEN(peeking_takes_nothing),
+        TEST_OPEN(pieces_are_sent_in_their_order),
+        TEST_OPEN(a_file_is_sent_from_any_place),
+        TEST_OPEN(what_cannot_be_sent_as_a_file),
+        TEST_OPEN(a_full_stream_takes_no_file),
         TEST_OPEN(no_write_raises_sigpipe),
         TEST_OPEN(a_blocked_sigpipe_stays_blocked_and_clear),
         TEST_OPEN(a_sigpipe_that_waits_is_not_ours_to_take),

@@ -10,7 +10,11 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#if LS_HAVE_SENDFILE
+#include <sys/sendfile.h>
+#endif
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -19,7 +23,7 @@
 
 /* ---- the plan ---- */
 
-enum { ANY = 1, CONNECTS, CLOSES, ACCEPTS, RECEIVES, SENDS, POLLS };
+enum { ANY = 1, CONNECTS, CLOSES, ACCEPTS, RECEIVES, SENDS, READS, POLLS };
 
 static struct Plan {
     int call;  /* the kind of call that fails, or ANY; 0: none does */
@@ -48,6 +52,9 @@ static int fails_after(int result, int call) {
     return fails(call) ? -1 : result;
 }
 
+/* sendfile(2) does not know such files. */
+static int strange_files;
+
 /* The times that poll is given; it answers that nothing is ready, and at last that something is. */
 static int waits[8], wait_count, wait_limit;
 
@@ -69,6 +76,8 @@ static int note_wait(int milliseconds) {
 #define ls_fd_send faulty_fd_send
 #define ls_fd_recvagain faulty_fd_recvagain
 #define ls_fd_sendagain faulty_fd_sendagain
+#define ls_fd_sendpieces faulty_fd_sendpieces
+#define ls_fd_sendfile faulty_fd_sendfile
 #define ls_fd_hold faulty_fd_hold
 #define ls_fd_release faulty_fd_release
 #define ls_fd_pending faulty_fd_pending
@@ -93,6 +102,9 @@ static int note_wait(int milliseconds) {
 #define recvfrom(...) (fails(RECEIVES) ? -1 : recvfrom(__VA_ARGS__))
 #define send(...) (fails(SENDS) ? -1 : send(__VA_ARGS__))
 #define sendto(...) (fails(SENDS) ? -1 : sendto(__VA_ARGS__))
+#define sendmsg(...) (fails(SENDS) ? -1 : sendmsg(__VA_ARGS__))
+#define sendfile(...) (strange_files ? (errno = EINVAL, -1) : fails(SENDS) ? -1 : sendfile(__VA_ARGS__))
+#define pread(...) (fails(READS) ? -1 : pread(__VA_ARGS__))
 #define poll(fds, count, milliseconds) ((void)(fds), (void)(count), note_wait(milliseconds))
 
 #include "net/fd.c"
@@ -108,6 +120,9 @@ static int note_wait(int milliseconds) {
 #undef recvfrom
 #undef send
 #undef sendto
+#undef sendmsg
+#undef sendfile
+#undef pread
 #undef poll
 
 /* ---- sockets to try things on ---- */
@@ -180,6 +195,43 @@ static void calls_are_repeated_after_a_signal(void **state) {
     }
 }
 
+/* By a sendfile(2) that takes it, and by one that does not. */
+static void pieces_and_files_are_repeated_after_a_signal(void **state) {
+    static const int rounds[] = { 0, 1, 5 };
+    struct iovec pieces[] = { { (char[]){ "ab" }, 2 }, { (char[]){ "c" }, 1 } };
+    int near, far, file = file_of("abc");
+    char data[8];
+    size_t k, n = 0;
+    (void)state;
+    make_pair(&near, &far);
+    for (k = 0; k < COUNT(rounds); k++) {
+        plan_failures(SENDS, 0, rounds[k], EINTR);
+        assert_int_equal(ls_fd_sendpieces(near, pieces, 2, &n), 0);
+        assert_int_equal(n, 3);
+        assert_int_equal(calls, rounds[k] + 1);
+        for (strange_files = 0; strange_files <= 1; strange_files++) {
+            plan_failures(SENDS, 0, rounds[k], EINTR);
+            assert_int_equal(ls_fd_sendfile(near, file, 0, 100, &n), 0);
+            assert_int_equal(n, 3);
+            assert_int_equal(calls, rounds[k] + 1);
+        }
+        plan_failures(READS, 0, rounds[k], EINTR);
+        assert_int_equal(ls_fd_sendfile(near, file, 0, 100, &n), 0);
+        assert_int_equal(n, 3);
+        assert_int_equal(calls, rounds[k] + 1);
+        strange_files = 0;
+        plan_failures(0, 0, 0, 0);
+        for (n = 0; n < 12; n += 3) {
+            wait_for(far, POLLIN);
+            assert_int_equal(recv(far, data, 3, MSG_WAITALL), 3);
+            assert_memory_equal(data, "abc", 3);
+        }
+    }
+    close(file);
+    close(near);
+    close(far);
+}
+
 /* The second call would be told that the first is under way. */
 static void connect_goes_on_after_a_signal(void **state) {
     int fd = -1, far = -1;
@@ -228,7 +280,7 @@ static void poll_is_not_repeated(void **state) {
 
 static void other_failures_are_told_at_once(void **state) {
     static const int errors[] = { EAGAIN, ECONNRESET, ENOBUFS, EPIPE, EACCES };
-    int near, far, fd = -77;
+    int near, far, fd = -77, file = file_of("x");
     char data[8];
     ls_Addr peer;
     size_t i, n;
@@ -238,6 +290,18 @@ static void other_failures_are_told_at_once(void **state) {
         plan_failures(SENDS, 0, 1, errors[i]);
         assert_int_equal(ls_fd_send(near, "abc", 3, &n, NULL), errors[i]);
         assert_int_equal(calls, 1);
+        plan_failures(SENDS, 0, 1, errors[i]);
+        assert_int_equal(ls_fd_sendpieces(near, NULL, 0, &n), errors[i]);
+        assert_int_equal(calls, 1);
+        for (strange_files = 0; strange_files <= 1; strange_files++) {
+            plan_failures(SENDS, 0, 1, errors[i]);
+            assert_int_equal(ls_fd_sendfile(near, file, 0, 1, &n), errors[i]);
+            assert_int_equal(calls, 1);
+        }
+        plan_failures(READS, 0, 1, errors[i]);
+        assert_int_equal(ls_fd_sendfile(near, file, 0, 1, &n), errors[i]);
+        assert_int_equal(calls, 1);
+        strange_files = 0;
         plan_failures(RECEIVES, 0, 1, errors[i]);
         assert_int_equal(ls_fd_recv(far, 0, data, sizeof data, &n, NULL), errors[i]);
         assert_int_equal(calls, 1);
@@ -250,6 +314,7 @@ static void other_failures_are_told_at_once(void **state) {
         assert_int_equal(calls, 1);
     }
     plan_failures(0, 0, 0, 0);
+    close(file);
     close(near);
     close(far);
 }
@@ -372,6 +437,7 @@ static void long_times_are_waited_for_in_steps(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(calls_are_repeated_after_a_signal),
+        TEST(pieces_and_files_are_repeated_after_a_signal),
         TEST(connect_goes_on_after_a_signal),
         TEST(close_is_never_repeated),
         TEST(poll_is_not_repeated),

@@ -4,6 +4,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#if LS_HAVE_SENDFILE
+#include <sys/sendfile.h>
+#endif
 #include <unistd.h>
 
 /* ---- no SIGPIPE ---- */
@@ -14,7 +17,6 @@ static int refuse_sigpipe(int fd) { return ls_fd_setint(fd, SOL_SOCKET, SO_NOSIG
 static int refuse_sigpipe(int fd) { return (void)fd, 0; }
 #endif
 
-#ifdef LS_FD_HOLDS_SIGPIPE
 static int sigpipe_is_pending(void) {
     sigset_t pending;
     sigpending(&pending);
@@ -29,8 +31,8 @@ static void only_sigpipe(sigset_t *set) {
 void ls_fd_hold(ls_Held *held) {
     sigset_t pipes;
     only_sigpipe(&pipes);
-    held->waiting = sigpipe_is_pending();
     pthread_sigmask(SIG_BLOCK, &pipes, &held->mask);
+    held->waiting = sigismember(&held->mask, SIGPIPE) && sigpipe_is_pending(); /* let through, it does not wait */
 }
 
 ssize_t ls_fd_release(const ls_Held *held, ssize_t result) {
@@ -42,7 +44,6 @@ ssize_t ls_fd_release(const ls_Held *held, ssize_t result) {
     errno = saved;
     return result;
 }
-#endif
 
 /* ---- opening and closing ---- */
 
@@ -119,6 +120,47 @@ int ls_fd_sendagain(int fd, const void *data, size_t size, size_t *n, const ls_A
     while (sent < 0 && errno == EINTR) sent = ls_fd_sendonce(fd, data, size, to);
     *n = (size_t)sent;
     return sent < 0 ? errno : 0;
+}
+
+int ls_fd_sendpieces(int fd, struct iovec *pieces, unsigned short count, size_t *n) {
+    struct msghdr message;
+    ssize_t sent;
+#ifdef LS_FD_HOLDS_SIGPIPE
+    ls_Held held;
+#endif
+    memset(&message, 0, sizeof message);
+    message.msg_iov = pieces;
+    message.msg_iovlen = count;
+    do sent = LS_FD_WITHOUT_SIGPIPE(sendmsg(fd, &message, LS_FD_SEND_FLAGS));
+    while (sent < 0 && errno == EINTR);
+    *n = (size_t)sent;
+    return sent < 0 ? errno : 0;
+}
+
+/* sendfile by a copy, for systems without it, and for files that it cannot take. */
+static int send_read(int fd, int file, int64_t offset, size_t count, size_t *n) {
+    char data[65536];
+    ssize_t got;
+    if (count > sizeof data) count = sizeof data;
+    do got = pread(file, data, count, (off_t)offset);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? errno : ls_fd_send(fd, data, (size_t)got, n, NULL);
+}
+
+int ls_fd_sendfile(int fd, int file, int64_t offset, size_t count, size_t *n) {
+#if LS_HAVE_SENDFILE
+    off_t from = (off_t)offset;
+    ssize_t sent;
+    ls_Held held;
+    ls_fd_hold(&held); /* sendfile(2) has no flags that could ask for no signal */
+    do sent = sendfile(fd, file, &from, count);
+    while (sent < 0 && errno == EINTR);
+    sent = ls_fd_release(&held, sent);
+    *n = (size_t)sent;
+    if (sent >= 0) return 0;
+    if (errno != EINVAL) return errno;
+#endif
+    return send_read(fd, file, offset, count, n);
 }
 
 int ls_fd_pending(int fd, size_t *n) {

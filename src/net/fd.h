@@ -8,6 +8,8 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
+#include <sys/uio.h>
 
 int ls_fd_socket(int family, int type, int *fd);
 int ls_fd_accept(int listener, int *fd, ls_Addr *peer);
@@ -20,12 +22,21 @@ int ls_fd_connect(int fd, const ls_Addr *addr);
 /* The descriptor is gone whatever the answer. */
 int ls_fd_close(int fd);
 
-/* *n: how many bytes came. A datagram that is longer than size is cut, and *n is its true length where the platform
+/* how: 0, or what applies of these, for a socket that is no stream, and for data that stays where it is.
+   *n: how many bytes came. A datagram that is longer than size is cut, and *n is its true length where the platform
    tells it, so *n may exceed size. peer (may be NULL): peer->len is 0 where the sender has no address. */
-LS_HOT int ls_fd_recv(int fd, int datagram, void *data, size_t size, size_t *n, ls_Addr *peer);
+enum { LS_FD_DATAGRAM = 1, LS_FD_PEEK = 2 };
+LS_HOT int ls_fd_recv(int fd, int how, void *data, size_t size, size_t *n, ls_Addr *peer);
 
 /* to: NULL for the connected peer. */
 LS_HOT int ls_fd_send(int fd, const void *data, size_t size, size_t *n, const ls_Addr *to);
+
+/* The same for data in several places, at most 1024; of a datagram they are one. */
+int ls_fd_sendpieces(int fd, struct iovec *pieces, unsigned short count, size_t *n);
+
+/* Sends bytes of a file to a stream. The file's own position is neither used nor moved. *n may be less than count, and
+   is 0 at the end of the file. */
+int ls_fd_sendfile(int fd, int file, int64_t offset, size_t count, size_t *n);
 
 /* Is there such a descriptor in this process? */
 int ls_fd_isopen(int fd);
@@ -58,9 +69,6 @@ int ls_fd_poll(struct pollfd *fds, size_t count, double seconds, int *ready);
 #define LS_FD_SEND_FLAGS 0
 #endif
 
-#if LS_HAVE_MSG_NOSIGNAL || LS_HAVE_SO_NOSIGPIPE
-#define LS_FD_WITHOUT_SIGPIPE(call) (call)
-#else
 /* Holds SIGPIPE back for the length of a call, and takes the one that the call brought. */
 typedef struct ls_Held {
     sigset_t mask;
@@ -68,6 +76,10 @@ typedef struct ls_Held {
 } ls_Held;
 void ls_fd_hold(ls_Held *held);
 ssize_t ls_fd_release(const ls_Held *held, ssize_t result);
+
+#if LS_HAVE_MSG_NOSIGNAL || LS_HAVE_SO_NOSIGPIPE
+#define LS_FD_WITHOUT_SIGPIPE(call) (call)
+#else
 #define LS_FD_WITHOUT_SIGPIPE(call) (ls_fd_hold(&held), ls_fd_release(&held, (call)))
 #define LS_FD_HOLDS_SIGPIPE 1
 #endif
@@ -82,8 +94,8 @@ LS_HOT ssize_t ls_fd_recvonce(int fd, int flags, void *data, size_t size, ls_Add
     return recvfrom(fd, data, size, flags, &peer->u.sa, &peer->len);
 }
 
-LS_HOT int ls_fd_recv(int fd, int datagram, void *data, size_t size, size_t *n, ls_Addr *peer) {
-    int flags = LS_HAVE_TRUE_LENGTH && datagram ? MSG_TRUNC : 0;
+LS_HOT int ls_fd_recv(int fd, int how, void *data, size_t size, size_t *n, ls_Addr *peer) {
+    int flags = (LS_HAVE_TRUE_LENGTH && how & LS_FD_DATAGRAM ? MSG_TRUNC : 0) | (how & LS_FD_PEEK ? MSG_PEEK : 0);
     ssize_t got = ls_fd_recvonce(fd, flags, data, size, peer);
     *n = (size_t)got;
     return LS_LIKELY(got >= 0) ? 0 : ls_fd_recvagain(fd, flags, data, size, n, peer);
