@@ -1,0 +1,29 @@
+-- An echo server with lsocket's poller. Prints its port.
+local lsocket = require "lsocket"
+
+local server = assert(lsocket.bind("127.0.0.1", 0, 4096))
+print(server:info("socket").port)
+io.stdout:flush()
+
+local poller = assert(lsocket.poller())
+assert(poller:add(server, "r"))
+local readable, writable = {}, {}
+local recv, send = server.recv, server.send
+
+while true do
+   poller:wait(nil, readable, writable)
+   for i = 1, #readable do
+      local sock = readable[i]
+      if sock == server then
+         local client = server:accept()
+         if client then poller:add(client, "r") end
+      else
+         local data = recv(sock, 4096)
+         if data then
+            send(sock, data)
+         elseif data == nil then
+            sock:close()
+         end
+      end
+   end
+end
