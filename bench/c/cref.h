@@ -9,6 +9,7 @@
 extern const luaL_Reg cref_tcp[];
 extern const luaL_Reg cref_select_functions[];
 extern const luaL_Reg cref_churn[];
+extern const luaL_Reg cref_memory[];
 
 /* An integer argument: a descriptor, a count, a size. */
 int cref_int(lua_State *L, int arg);
