@@ -19,7 +19,7 @@ trap 'rm -f "$fifo"' EXIT
 
 title() { # SERVER: the library's name
     case $1 in
-        lsocket-select) echo "lsocket (select)" ;;
+        lsocket-select) echo "lsocket select" ;;
         luasocket) echo LuaSocket ;;
         *) echo "$1" ;;
     esac
@@ -32,8 +32,8 @@ servers() { # LUA CONNECTIONS
     if $1 -e 'require "posix.poll"' 2> /dev/null; then echo luaposix; fi
 }
 
-rotated() { # N ITEM...: the list, beginning with its N-th item
-    n=$(($1 % ($# - 1)))
+rotated() { # N ITEM...: the list, beginning with its N-th item; after the last comes the first
+    n=$((($1 - 1) % ($# - 1)))
     shift
     while [ $n -gt 0 ]; do
         first=$1
