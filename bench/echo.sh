@@ -32,16 +32,11 @@ servers() { # LUA CONNECTIONS
     if $1 -e 'require "posix.poll"' 2> /dev/null; then echo luaposix; fi
 }
 
-rotated() { # N ITEM...: the list, beginning with its N-th item; after the last comes the first
-    n=$((($1 - 1) % ($# - 1)))
+# In the order that is given, so that the report has it, but in another one in each further round.
+ordered() { # ROUND ITEM...
+    round=$1
     shift
-    while [ $n -gt 0 ]; do
-        first=$1
-        shift
-        set -- "$@" "$first"
-        n=$((n - 1))
-    done
-    echo "$@"
+    if [ "$round" = 1 ]; then echo "$@"; else shuf -e "$@"; fi
 }
 
 stolen() { awk '/^cpu / { print $9 }' /proc/stat; }
@@ -71,7 +66,7 @@ echo "# echo: at 10000 connections no LuaSocket, as select(2) takes 1,024 descri
 for round in $(seq "$rounds"); do
     for connections in 1 10 100 1000 10000; do
         for lua in $LUAS; do
-            for server in $(rotated "$round" $(servers "$lua" $connections)); do
+            for server in $(ordered "$round" $(servers "$lua" $connections)); do
                 measure "$lua" "$server" $connections "$round" ||
                     { echo "# echo: $server failed at $connections connections on $lua" && failed=1; }
             done

@@ -6,7 +6,6 @@ print(server:info("socket").port)
 io.stdout:flush()
 
 local socks = { server }
-local recv, send = server.recv, server.send
 
 local function forget(sock)
    sock:close()
@@ -26,9 +25,9 @@ while true do
       if sock == server then
          socks[#socks + 1] = server:accept() or nil
       else
-         local data = recv(sock, 4096)
+         local data = sock:recv(4096)
          if data then
-            send(sock, data)
+            sock:send(data)
          elseif data == nil then
             forget(sock)
          end

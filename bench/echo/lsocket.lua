@@ -8,7 +8,6 @@ io.stdout:flush()
 local poller = assert(lsocket.poller())
 assert(poller:add(server, "r"))
 local readable, writable = {}, {}
-local recv, send = server.recv, server.send
 
 while true do
    poller:wait(nil, readable, writable)
@@ -18,9 +17,9 @@ while true do
          local client = server:accept()
          if client then poller:add(client, "r") end
       else
-         local data = recv(sock, 4096)
+         local data = sock:recv(4096)
          if data then
-            send(sock, data)
+            sock:send(data)
          elseif data == nil then
             sock:close()
          end
