@@ -6,31 +6,37 @@ local lsocket = require "lsocket"
 local dgram = {}
 
 dgram.COUNT = 1024 -- different messages
-local AHEAD = 128 -- datagrams that wait before a loop begins, and that it exchanges
 
 local Link = {}
 Link.__index = Link
 
--- Two sockets, the first of which sends to the second, connected to it unless told otherwise; messages of that size to
--- send; and the libraries to measure.
-function dgram.link(size, unconnected)
-   local to = assert(lsocket.bind("udp", "127.0.0.1", 0))
-   local port = to:info "socket".port
-   local from = assert(lsocket.connect("udp", "127.0.0.1", port))
-   local link = { size = size, from = from, to = to, port = port, filler = from, libraries = {} }
-   if unconnected then link.from = assert(lsocket.bind("udp", "127.0.0.1", 0)) end
-   for _, sock in ipairs{ link.from, from, to } do cref.udp_room(sock:getfd()) end
-   link.noise = lib.noise(size * dgram.COUNT)
+-- Two sockets, the first of which sends to the second. Of
+--   size         bytes of a datagram
+--   step         how many are exchanged between starting and stopping the clock; as many as a socket has room for
+--                where the system's limit is that of old
+--   ahead        how many wait before: those that are received are then others than those that are sent; step by default
+--   burst        so many of those in one call, where the socket cuts them (UDP_SEGMENT); 1 by default
+--   unconnected  the first socket is not connected to the second
+function dgram.link(of)
+   local link = setmetatable({ size = of.size, burst = of.burst or 1, libraries = {} }, Link)
+   link.step = of.size > 64 and 128 or 512
+   link.ahead = of.ahead or link.step
+   link.to = assert(lsocket.bind("udp", "127.0.0.1", 0))
+   link.port = link.to:info "socket".port
+   link.filler = assert(lsocket.connect("udp", "127.0.0.1", link.port))
+   link.from = of.unconnected and assert(lsocket.bind("udp", "127.0.0.1", 0)) or link.filler
+   for _, sock in ipairs{ link.from, link.filler, link.to } do cref.udp_room(sock:getfd()) end
+   link.noise = lib.noise(of.size * dgram.COUNT)
    link.messages = {}
-   for i = 1, dgram.COUNT do link.messages[i] = link.noise:sub(size * (i - 1) + 1, size * i) end
-   return setmetatable(link, Link)
+   for i = 1, dgram.COUNT do link.messages[i] = link.noise:sub(of.size * (i - 1) + 1, of.size * i) end
+   return link
 end
 
--- Datagrams with bytes that no string has held before; they come to the link's end.
+-- Datagrams with bytes that no string has held before.
 local seed = 0
 function Link:fill(count)
    seed = seed + 1
-   cref.udp_fill(self.filler:getfd(), count, self.size, seed)
+   cref.udp_fill(self.filler:getfd(), count, self.size, seed, self.burst)
 end
 
 function Link:expect(count)
@@ -38,22 +44,30 @@ function Link:expect(count)
    assert(bytes == count * self.size, "datagrams were lost")
 end
 
--- Adds a library: loop(n) exchanges n datagrams. Some wait before, so that what is received is what C has sent then, and
--- no string that Lua has got; those that the loop sends are left at its end.
-function Link:add(name, loop)
-   table.insert(self.libraries, { name = name, run = function(n, watch)
-      for _ = 1, n, AHEAD do
-         self:fill(AHEAD)
+-- A library: loop(n) exchanges n datagrams. What is received was sent by C before, so it is no string that Lua has got;
+-- what the loop sends is left at its end.
+function Link:library(name, loop)
+   return { name = name, run = function(n, watch)
+      for _ = 1, n, self.step do
+         self:fill(self.ahead)
          watch:start()
-         loop(AHEAD)
-         watch:stop(AHEAD)
-         self:expect(AHEAD)
+         loop(self.step)
+         watch:stop(self.step)
+         self:expect(self.ahead)
       end
-   end })
+   end }
+end
+
+function Link:add(name, loop)
+   table.insert(self.libraries, self:library(name, loop))
 end
 
 function Link:measure(workload, what)
-   lib.alternate{ workload = workload, cases = { ("%s, %d bytes"):format(what, self.size) }, libraries = self.libraries }
+   dgram.measure(workload, what, self.size, self.libraries)
+end
+
+function dgram.measure(workload, what, size, libraries)
+   lib.alternate{ workload = workload, cases = { ("%s, %d bytes"):format(what, size) }, libraries = libraries }
 end
 
 return dgram

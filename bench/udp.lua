@@ -42,7 +42,7 @@ end
 -- ---- the cases ----
 
 local function send_recv(size)
-   local link = dgram.link(size)
+   local link = dgram.link{ size = size }
    local from, to, messages = link.from, link.to, link.messages
    local from_fd, to_fd = from:getfd(), to:getfd()
    link:add("C", function(n) cref.udp_exchange(from_fd, to_fd, n, link.noise, size, 1) end)
@@ -74,7 +74,7 @@ local function send_recv(size)
 end
 
 local function send_recvfrom(size)
-   local link = dgram.link(size)
+   local link = dgram.link{ size = size }
    local from, to, messages = link.from, link.to, link.messages
    local from_fd, to_fd = from:getfd(), to:getfd()
    link:add("C", function(n) cref.udp_exchange_from(from_fd, to_fd, n, link.noise, size, 1) end)
@@ -105,7 +105,7 @@ local function send_recvfrom(size)
 end
 
 local function sendto_recv(size)
-   local link = dgram.link(size, "unconnected")
+   local link = dgram.link{ size = size, unconnected = true }
    local from, to, messages, port = link.from, link.to, link.messages, link.port
    local from_fd, to_fd = from:getfd(), to:getfd()
    link:add("C", function(n) cref.udp_exchange_to(from_fd, to_fd, n, link.noise, size, 1, port) end)

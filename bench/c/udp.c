@@ -12,11 +12,18 @@ enum { MOST = 64 /* datagrams a call */, LARGEST = 65536 /* bytes of all of them
 
 /* ---- preparing ---- */
 
-/* cref.udp_room(fd): gives a socket room for more than the datagrams that ever wait here */
+static void set_room(int fd, int force, int usual) {
+    int size = 2 << 20;
+    if (setsockopt(fd, SOL_SOCKET, force, &size, sizeof size) < 0)
+        setsockopt(fd, SOL_SOCKET, usual, &size, sizeof size);
+}
+
+/* cref.udp_room(fd): gives a socket room for more datagrams; as much as the system allows */
 static int cref_udp_room(lua_State *L) {
-    int size = 2 << 20, fd = cref_int(L, 1);
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-    return setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) < 0 ? cref_fail(L, "setsockopt") : 0;
+    int fd = cref_int(L, 1);
+    set_room(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+    set_room(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+    return 0;
 }
 
 /* cref.udp_offload(from, to, segment): switches segmentation on and coalescing */
@@ -35,18 +42,20 @@ static uint64_t next_random(uint64_t *state) {
     return *state;
 }
 
-/* cref.udp_fill(fd, count, size, seed): sends datagrams that nobody has seen before */
+/* cref.udp_fill(fd, count, size, seed, burst): sends datagrams that nobody has seen before, burst of them in one piece,
+   for the socket to cut */
 static int cref_udp_fill(lua_State *L) {
     char data[LARGEST];
-    int fd = cref_int(L, 1), count = cref_int(L, 2), size = cref_int(L, 3), i;
+    int fd = cref_int(L, 1), count = cref_int(L, 2), burst = cref_int(L, 5), i;
+    size_t bytes = (size_t)cref_int(L, 3) * (size_t)burst, at;
     uint64_t state = 0x9e3779b97f4a7c15u * (uint64_t)(cref_int(L, 4) + 1);
-    for (i = 0; i < count; i++) {
-        size_t at;
-        for (at = 0; at + 8 <= (size_t)size; at += 8) {
+    luaL_argcheck(L, bytes <= LARGEST, 5, "too large");
+    for (i = 0; i < count; i += burst) {
+        for (at = 0; at + 8 <= bytes; at += 8) {
             uint64_t word = next_random(&state);
             memcpy(data + at, &word, 8);
         }
-        if (send(fd, data, (size_t)size, 0) != size) return cref_fail(L, "send");
+        if (send(fd, data, bytes, 0) != (ssize_t)bytes) return cref_fail(L, "send");
     }
     return 0;
 }
