@@ -1,5 +1,5 @@
--- Datagrams through loopback, many a call: sent and received by the same process. What counts is the speed beside C that
--- takes them one a call, and beside C with the same calls.
+-- Datagrams through loopback, many a call: sent and received by the same process. C sends and receives one a call where
+-- it does both, and stands beside itself with as many a call; it receives alone and relays with as many a call.
 local lib = require "bench.lib"
 local cref = require "cref"
 local dgram = require "bench.dgram"
@@ -92,37 +92,21 @@ local function receiving(size)
    local to, batch = link.to, lsocket.batch(BATCH, size)
    local to_fd = to:getfd()
    local function add(name, loop)
-      table.insert(link.libraries, { name = name, run = function(n, watch)
-         for _ = 1, n, link.step do
-            link:fill(link.step)
-            watch:start()
-            loop(link.step)
-            watch:stop(link.step)
-            link:expect(0)
-         end
-      end })
+      table.insert(link.libraries, dgram.library(name, loop, link, link.step, link, 0))
    end
    add("C", function(n) cref.udp_receive(to_fd, n, size, BATCH) end)
    add("lsocket", function(n)
       local received = 0
       while received < n do received = received + to:recvmany(batch) end
    end)
-   link:measure("batch", "received, C with recvmmsg")
+   link:measure("batch", "received")
 end
 
 -- ---- a relay: from one socket to another, whose peer is not timed ----
 
 -- loop(n) moves n datagrams from the end of the first link to the beginning of the second.
 local function relay(source, sink, name, loop)
-   return { name = name, run = function(n, watch)
-      for _ = 1, n, source.step do
-         source:fill(source.step)
-         watch:start()
-         loop(source.step)
-         watch:stop(source.step)
-         sink:expect(source.step)
-      end
-   end }
+   return dgram.library(name, loop, source, source.step, sink, source.step)
 end
 
 local function relay_batches(source, sink)
@@ -146,8 +130,7 @@ local function weigh(source, sink, size)
    local bytes = (collectgarbage "count" - before) * 1024
    collectgarbage "restart"
    sink:expect(source.step)
-   lib.emit("batch", ("memory that a relay of %d takes, %d bytes"):format(source.step, size), "lsocket", 1, source.step,
-      0, 0, ("bytes=%.0f"):format(bytes))
+   lib.emit("batch", ("relayed, %d bytes"):format(size), "lsocket", 0, source.step, 0, 0, ("bytes=%.0f"):format(bytes))
 end
 
 local function relaying(size)
@@ -165,7 +148,7 @@ local function relaying(size)
    if fast_source and fast_sink then
       table.insert(libraries, relay(fast_source, fast_sink, "lsocket offload", relay_batches(fast_source, fast_sink)))
    end
-   dgram.measure("batch", "relayed, C with recvmmsg and sendmmsg", size, libraries)
+   dgram.measure("batch", "relayed", size, libraries)
    weigh(source, sink, size)
 end
 

@@ -12,14 +12,12 @@ Link.__index = Link
 
 -- Two sockets, the first of which sends to the second. Of
 --   size         bytes of a datagram
---   step         how many are exchanged between starting and stopping the clock; as many as a socket has room for
---                where the system's limit is that of old
---   ahead        how many wait before: those that are received are then others than those that are sent; step by default
+--   ahead        how many wait before, so that those received are others than those sent; 128 or more by default
 --   burst        so many of those in one call, where the socket cuts them (UDP_SEGMENT); 1 by default
 --   unconnected  the first socket is not connected to the second
 function dgram.link(of)
    local link = setmetatable({ size = of.size, burst = of.burst or 1, libraries = {} }, Link)
-   link.step = of.size > 64 and 128 or 512
+   link.step = of.size > 64 and 128 or 512 -- exchanged while the clock runs; sockets of any Linux have room for them
    link.ahead = of.ahead or link.step
    link.to = assert(lsocket.bind("udp", "127.0.0.1", 0))
    link.port = link.to:info "socket".port
@@ -44,18 +42,23 @@ function Link:expect(count)
    assert(bytes == count * self.size, "datagrams were lost")
 end
 
--- A library: loop(n) exchanges n datagrams. What is received was sent by C before, so it is no string that Lua has got;
--- what the loop sends is left at its end.
-function Link:library(name, loop)
+-- A library for lib.alternate. loop(n) takes n datagrams from where the source sends to; before, that many are sent
+-- there, and after it as many as left must have come to the sink.
+function dgram.library(name, loop, source, ahead, sink, left)
    return { name = name, run = function(n, watch)
-      for _ = 1, n, self.step do
-         self:fill(self.ahead)
+      for _ = 1, n, source.step do
+         source:fill(ahead)
          watch:start()
-         loop(self.step)
-         watch:stop(self.step)
-         self:expect(self.ahead)
+         loop(source.step)
+         watch:stop(source.step)
+         sink:expect(left)
       end
    end }
+end
+
+-- The same for a loop that sends n and receives n. It receives what C has sent, so no string that Lua has got.
+function Link:library(name, loop)
+   return dgram.library(name, loop, self, self.ahead, self, self.ahead)
 end
 
 function Link:add(name, loop)

@@ -38,6 +38,17 @@ end
 
 local cases = {}
 
+-- One end sends with a method, the other receives with another one; both methods are kept in locals.
+local function exchanging(a, b, sending, receiving)
+   local send, receive = a[sending], b[receiving]
+   return function(n)
+      for _ = 1, n do
+         send(a, payload)
+         receive(b, SIZE)
+      end
+   end
+end
+
 function cases.methods()
    local a, b = tcp_pair()
    return function(n)
@@ -50,13 +61,7 @@ end
 
 function cases.functions()
    local a, b = tcp_pair()
-   local send, recv = a.send, b.recv
-   return function(n)
-      for _ = 1, n do
-         send(a, payload)
-         recv(b, SIZE)
-      end
-   end
+   return exchanging(a, b, "send", "recv")
 end
 
 function cases.wait()
@@ -96,29 +101,17 @@ end
 
 function cases.datagrams()
    local a, b = udp_pair()
-   local send, recv = a.send, b.recv
-   return function(n)
-      for _ = 1, n do
-         send(a, payload)
-         recv(b, SIZE)
-      end
-   end
+   return exchanging(a, b, "send", "recv")
 end
 
 function cases.recvfrom()
    local a, b = udp_pair()
-   local send, recvfrom = a.send, b.recvfrom
-   return function(n)
-      for _ = 1, n do
-         send(a, payload)
-         recvfrom(b, SIZE)
-      end
-   end
+   return exchanging(a, b, "send", "recvfrom")
 end
 
 function cases.sendto()
-   local a, b, port = udp_pair()
-   a = assert(lsocket.bind("udp", "127.0.0.1", 0))
+   local _, b, port = udp_pair()
+   local a = assert(lsocket.bind("udp", "127.0.0.1", 0))
    local sendto, recv = a.sendto, b.recv
    return function(n)
       for _ = 1, n do
@@ -206,13 +199,7 @@ end
 
 cases["LuaSocket functions"] = function()
    local a, b = luasocket_pair()
-   local send, receive = a.send, b.receive
-   return function(n)
-      for _ = 1, n do
-         send(a, payload)
-         receive(b, SIZE)
-      end
-   end
+   return exchanging(a, b, "send", "receive")
 end
 
 cases["LuaSocket select"] = function()
@@ -283,7 +270,7 @@ local told = {
    { "sendmany, recvmany, a datagram", "lsocket", "batch", missing = not lsocket.batch },
 }
 
-local N = lib.quick and 1024 or 4096 -- a multiple of BATCH
+local N = lib.quick and 1024 or 8192 -- a multiple of BATCH
 
 local function count(case)
    local command = ("bench/instructions %s '%s' %d"):format(arg[-1], case, N)

@@ -1,6 +1,7 @@
--- How much memory of the process an open connection takes, and one that is registered with the library's poller or loop.
--- Each figure comes from a process of its own, which accepts FEW connections, then MANY, and divides the growth. The far
--- ends are descriptors held in C, and the table that the near ends stand in has its full size before: neither counts.
+-- How much memory of the process an open connection takes, and one that is registered with the library's poller or
+-- loop. Each figure comes from a process of its own, which accepts FEW connections, then MANY, and divides the growth.
+-- The far ends are descriptors held in C, and the table that the near ends stand in has its full size before: neither
+-- counts.
 local lib = require "bench.lib"
 local cref = require "cref"
 
@@ -30,7 +31,7 @@ function libraries.luaposix()
    local server = assert(ps.socket(ps.AF_INET, ps.SOCK_STREAM, 0))
    assert(ps.bind(server, { family = ps.AF_INET, addr = "127.0.0.1", port = 0 }))
    assert(ps.listen(server, 128))
-   local fds = {}
+   local fds = {} -- luacheck: ignore
    return ps.getsockname(server).port, function() return (ps.accept(server)) end, function(fd)
       fds[fd] = { events = { IN = true } }
    end
@@ -126,7 +127,7 @@ for _, row in ipairs(measured) do
    end
 end
 
-local before, holder = collectgarbage "count", {}
+local before, holder = collectgarbage "count", {} -- luacheck: ignore
 for i = 1, MANY do holder[i] = false end
 lib.remark("memory: %s: the table that holds them takes another %.0f bytes a connection",
    lib.interpreter, (collectgarbage "count" - before) * 1024 / MANY)
