@@ -5,11 +5,6 @@ local cref = require "cref"
 local dgram = require "bench.dgram"
 local lsocket = require "lsocket"
 
-if not lsocket.batch then
-   lib.remark "batch: this version of lsocket has no batches"
-   return
-end
-
 local BATCH, COUNT = 32, dgram.COUNT
 
 -- A link whose sockets cut what is sent and put together what comes (UDP_SEGMENT, UDP_GRO); nil where they cannot.

@@ -38,7 +38,7 @@ measure() { # LUA CONNECTIONS
     for server in $(servers "$1" "$2"); do start "$1" "$server"; done
     turns=$($on_other build/bench/echo_load "$2" "$rounds" $seconds $started) || failed=1
     echo "$turns" | awk -F '\t' -v OFS='\t' -v lua="$1" -v n="$2" '
-        { sub(/-/, " ", $1); print "echo", n " connections", lua, $0 }'
+        NF { sub(/-/, " ", $1); print "echo", n " connections", lua, $0 }'
     kill $pids
     wait 2> /dev/null
 }
