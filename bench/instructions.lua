@@ -270,7 +270,7 @@ local told = {
    { "sendmany, recvmany, a datagram", "lsocket", "batch" },
 }
 
-local N = lib.quick and 1024 or 8192 -- a multiple of BATCH
+local N = lib.quick and 4096 or 16384 -- a multiple of BATCH
 
 local function count(case)
    local command = ("bench/instructions %s '%s' %d"):format(arg[-1], case, N)
