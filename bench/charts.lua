@@ -21,6 +21,8 @@ return {
      level = 1, without = c },
    { workload = "udp", title = "UDP, a datagram a call", kind = "bars", value = ratio, y = "datagrams a second, C = 1",
      level = 1, without = c },
+   { workload = "batch", title = "UDP, 32 datagrams a call", kind = "bars", value = ratio,
+     y = "datagrams a second, C = 1", level = 1, without = c },
    { workload = "echo", title = "Echo server, processor time", kind = "lines", value = cpu_microseconds,
      x = "connections", y = "microseconds a request" },
    { workload = "idle", title = "One active socket among many idle ones", kind = "lines", value = microseconds,

@@ -28,4 +28,37 @@ return {
 
    { "churn", "accept", "lua5.4", "lsocket", "ratio", 0.95 },
    { "churn", "connect", "lua5.4", "lsocket", "ratio", 0.98 },
+
+   { "udp", "send, recv, 64 bytes", "lua5.4", "lsocket", "ratio", 0.93 },
+   { "udp", "send, recv, 64 bytes", "luajit", "lsocket", "ratio", 0.96 },
+   { "udp", "send, recvfrom, 64 bytes", "lua5.4", "lsocket", "ratio", 0.90 },
+   { "udp", "send, recvfrom, 64 bytes", "luajit", "lsocket", "ratio", 0.94 },
+
+   { "batch", "sent and received, 64 bytes", "lua5.4", "lsocket", "ratio", 1.2 },
+   { "batch", "sent and received, 64 bytes", "luajit", "lsocket", "ratio", 1.2 },
+   { "batch", "sent and received, 64 bytes", "lua5.4", "lsocket offload", "ratio", 10 },
+   { "batch", "sent and received, 64 bytes", "luajit", "lsocket offload", "ratio", 10 },
+   { "batch", "received, 64 bytes", "lua5.4", "lsocket", "ratio", 0.95 },
+   { "batch", "received, 64 bytes", "luajit", "lsocket", "ratio", 0.95 },
+   { "batch", "relayed, 64 bytes", "lua5.4", "lsocket", "bytes", 0 },
+   { "batch", "relayed, 64 bytes", "luajit", "lsocket", "bytes", 0 },
+
+   { "echo", "10 connections", "lua5.4", "lsocket", "cpu ratio", 1.08 },
+   { "echo", "100 connections", "lua5.4", "lsocket", "cpu ratio", 1.08 },
+   { "echo", "1000 connections", "lua5.4", "lsocket", "cpu ratio", 1.08 },
+   { "echo", "10000 connections", "lua5.4", "lsocket", "cpu ratio", 1.08 },
+   { "echo", "1 connections", "lua5.4", "lsocket", "cpu of best", 1 },
+   { "echo", "10 connections", "lua5.4", "lsocket", "cpu of best", 1 },
+   { "echo", "100 connections", "lua5.4", "lsocket", "cpu of best", 1 },
+   { "echo", "1000 connections", "lua5.4", "lsocket", "cpu of best", 1 },
+   { "echo", "10000 connections", "lua5.4", "lsocket", "cpu of best", 1 },
+
+   { "memory", "open", "lua5.4", "lsocket", "bytes", 90 },
+   { "memory", "open", "luajit", "lsocket", "bytes", 90 },
+   { "memory", "registered", "lua5.4", "lsocket", "bytes", 130 },
+   { "memory", "registered", "luajit", "lsocket", "bytes", 130 },
+
+   { "instructions", "send, recv", "lua5.4", "lsocket", "instructions", 1100 },
+   { "instructions", "send, recv", "luajit", "lsocket", "instructions", 700 },
+   { "instructions", "wait beyond send, recv", "lua5.4", "lsocket", "instructions", 500 },
 }

@@ -221,12 +221,13 @@ local function case_of(goal)
    return last
 end
 
--- The least processor time of an operation among the other libraries but C.
+-- The least processor time of an operation among the other libraries but C. "lsocket select" is no other than lsocket.
 local function best_peer(goal)
    local least
    for _, samples in ipairs(data:get(goal[1]):get(goal[2]):get(goal[3])) do
       local spent = samples.summary.cpu
-      if samples.name ~= goal[4] and not samples.name:match "^C%f[%s\0]" and spent and spent < (least or math.huge) then
+      local other = samples.name:sub(1, #goal[4]) ~= goal[4] and not samples.name:match "^C%f[%s\0]"
+      if other and spent and spent < (least or math.huge) then
          least = spent
       end
    end

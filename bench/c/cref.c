@@ -63,7 +63,9 @@ static const luaL_Reg cref_system[] = {
     { "dup", cref_dup },     { "close", cref_close }, { NULL, NULL },
 };
 
-static const luaL_Reg *const tables[] = { cref_system, cref_tcp, cref_select_functions, cref_churn };
+static const luaL_Reg *const tables[] = {
+    cref_system, cref_tcp, cref_select_functions, cref_churn, cref_memory, cref_instructions, cref_udp,
+};
 
 /* A loop, as luaL_register and luaL_setfuncs are not in every Lua. */
 __attribute__((visibility("default"))) int luaopen_cref(lua_State *L);

@@ -9,6 +9,9 @@
 extern const luaL_Reg cref_tcp[];
 extern const luaL_Reg cref_select_functions[];
 extern const luaL_Reg cref_churn[];
+extern const luaL_Reg cref_memory[];
+extern const luaL_Reg cref_instructions[];
+extern const luaL_Reg cref_udp[];
 
 /* An integer argument: a descriptor, a count, a size. */
 int cref_int(lua_State *L, int arg);
