@@ -1,7 +1,7 @@
 #!/bin/sh
-# bench/echo.sh [quick]: what an echo server costs, in processor time a request. The servers of bench/echo/ and the one in
-# C run as processes on one processor, build/bench/echo_load on another: it gives each its turn in each round, and keeps
-# one message in flight on each connection. Prints samples as bench/lib.lua describes them.
+# bench/echo.sh [quick]: what an echo server costs, in processor time a request. The servers of bench/echo/ and the one
+# in C run as processes on one processor, build/bench/echo_load on another: it gives each its turn in each round, and
+# keeps one message in flight on each connection. Prints samples as bench/lib.lua describes them.
 cd "$(dirname "$0")/.." || exit 1
 rounds=${ROUNDS:-25}
 if [ "$1" = quick ]; then rounds=${ROUNDS:-3}; fi

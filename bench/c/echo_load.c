@@ -1,8 +1,9 @@
 /* echo_load CONNECTIONS ROUNDS SECONDS [NAME PORT PID]...: the other end of every echo server. A process of its own for
    each server, which is process PID and listens to PORT, holds that many connections to it. In each round all servers
    have their turn, one after the other, in any order: for some seconds one message of 64 bytes is in flight on each of
-   its connections, and every byte that comes back is checked. Prints for each turn: name, round, requests, wall seconds,
-   the CPU seconds that the server used, and "stolen=" with the ticks that the hypervisor took in the round, if any. */
+   its connections, and every byte that comes back is checked. Prints for each turn: name, round, requests, wall
+   seconds, the CPU seconds that the server used, and "stolen=" with the ticks that the hypervisor took in the round, if
+   any. */
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdint.h>

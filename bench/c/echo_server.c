@@ -1,5 +1,5 @@
-/* An echo server with level-triggered epoll, which the servers written in Lua are compared with. It prints its port, and
-   runs until it is killed. Messages are so short that the kernel always has room for the answer. */
+/* An echo server with level-triggered epoll, which the servers written in Lua are compared with. It prints its port,
+   and runs until it is killed. Messages are so short that the kernel always has room for the answer. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
