@@ -1,15 +1,15 @@
 -- What bench/plot.lua draws: for each workload one picture with a panel for each interpreter. A row:
 --   workload, title
 --   kind      "bars": a group of bars for each case, a bar for each library; "lines": a line for each library over the
---             number that a case begins with, both axes logarithmic
+--             number that a case begins with, along a logarithmic axis
 --   value     function(summary) -> number or nil: what is drawn (see summarize in bench/report.lua)
 --   x, y      what the axes show, with units; x for lines only
 --   level     draws a line there
+--   logarithmic  is the vertical axis so, too?
 --   without   a set of libraries that are not drawn
 local function ratio(summary) return summary.ratio end
-local function microseconds(summary) return summary.speed and 1e6 / summary.speed end
-
-local function cpu_microseconds(summary) return summary.cpu and 1e6 * summary.cpu end
+local function time_ratio(summary) return summary.ratio and 1 / summary.ratio end
+local function cpu_ratio(summary) return summary.cpu_ratio end
 local function bytes(summary) return tonumber(summary.extra.bytes) end
 
 local c = { C = true }
@@ -23,10 +23,11 @@ return {
      level = 1, without = c },
    { workload = "batch", title = "UDP, 32 datagrams a call", kind = "bars", value = ratio,
      y = "datagrams a second, C = 1", level = 1, without = c },
-   { workload = "echo", title = "Echo server, processor time", kind = "lines", value = cpu_microseconds,
-     x = "connections", y = "microseconds a request" },
-   { workload = "idle", title = "One active socket among many idle ones", kind = "lines", value = microseconds,
-     x = "sockets waited for", y = "microseconds a message", without = { ["lsocket, 10 sockets"] = true } },
+   { workload = "echo", title = "Echo server, processor time", kind = "lines", value = cpu_ratio, x = "connections",
+     y = "time a request, C = 1", level = 1, without = c },
+   { workload = "idle", title = "One active socket among many idle ones", kind = "lines", value = time_ratio,
+     x = "sockets waited for", y = "time a message, C = 1", logarithmic = true, level = 1,
+     without = { C = true, ["lsocket, 10 sockets"] = true } },
    { workload = "select", title = "One call that asks about 900 sockets", kind = "bars", value = ratio,
      y = "calls a second, C = 1", level = 1, without = c },
    { workload = "churn", title = "TCP connections, accepted or made, and closed", kind = "bars", value = ratio,

@@ -10,6 +10,20 @@ local function quote(text)
    return '"' .. text:gsub('["\\]', "\\%0") .. '"'
 end
 
+-- A name in lines of a few words each, for the axis.
+local function wrap(text)
+   local lines = { "" }
+   for word in text:gmatch "%S+" do
+      local line = lines[#lines]
+      if line ~= "" and #line + #word >= 13 then
+         table.insert(lines, word)
+      else
+         lines[#lines] = line == "" and word or line .. " " .. word
+      end
+   end
+   return table.concat(lines, "\\n")
+end
+
 -- The names of libraries that a chart shows for an interpreter, in the order in which they appear.
 local function libraries_of(workload, interpreter, chart)
    local names = {}
@@ -34,7 +48,7 @@ end
 local function block(name, workload, interpreter, libraries, chart)
    local lines = { ("$%s << END"):format(name) }
    for _, case in ipairs(workload) do
-      local cells = { chart.kind == "bars" and quote(case.name):gsub(", ", ",\\n") or case.name:match "^%d+" }
+      local cells = { chart.kind == "bars" and ('"%s"'):format(wrap(case.name)) or case.name:match "^%d+" }
       for _, library in ipairs(libraries) do
          table.insert(cells, tostring(value_of(case, interpreter, library, chart) or "?"))
       end
@@ -50,13 +64,13 @@ set style data histogram
 set style histogram clustered gap 1
 set style fill solid 0.9 noborder
 set boxwidth 0.9
-set yrange [0:*]
+set bmargin 5
 set grid ytics linecolor "#dddddd"]],
       series = function(name, i, library, colour)
          return ("$%s using %d:xtic(1) title %s linecolor rgb %q"):format(name, i + 1, quote(library), colour)
       end },
    lines = { settings = [[
-set logscale xy
+set logscale x
 set style data linespoints
 set pointsize 0.7
 set format x "%.0s%c"
@@ -81,18 +95,26 @@ local function panel(workload, interpreter, chart, fallbacks)
       "plot " .. table.concat(series, ", \\\n     ") }, "\n")
 end
 
+-- The vertical axis: from 0 on, with the level that is drawn well inside, or logarithmic.
+local function vertical(chart)
+   if chart.logarithmic then return "set logscale y" end
+   return chart.level and ("set yrange [0:%g<*]"):format(1.1 * chart.level) or "set yrange [0:*]"
+end
+
 local function script(workload, chart, interpreters, path)
    local fallbacks = { table.unpack(spare) }
    local lines = {
-      ("set terminal svg size 1000,%d font 'sans-serif,14' background rgb 'white'"):format(60 + 330 * #interpreters),
+      ("set terminal svg size %d,%d font 'sans-serif,14' background rgb 'white'"):format(
+         chart.kind == "bars" and math.max(1000, 400 + 125 * #workload) or 1000, 60 + 350 * #interpreters),
       "set output " .. quote(path),
       "set datafile missing '?'",
       "set key outside right top Left reverse samplen 2 width 2",
       "set border 3",
       "set tics nomirror",
       "set lmargin 10",
-      "set rmargin 20",
+      "set rmargin 28",
       styles[chart.kind].settings,
+      vertical(chart),
       chart.kind == "bars" and ("set xrange [-0.6:%.1f]"):format(#workload - 0.4) or "",
       "set ylabel " .. quote(chart.y),
       chart.x and "set xlabel " .. quote(chart.x) or "",

@@ -17,7 +17,7 @@ local function luasocket_end(sock, port)
    assert(udp:setsockname("127.0.0.1", 0))
    if port then assert(udp:setpeername("127.0.0.1", port)) end
    cref.close(udp:getfd())
-   udp:setfd(sock:getfd())
+   udp:setfd(cref.dup(sock:getfd())) -- which it closes when it is collected
    udp:settimeout(0)
    return udp
 end
@@ -46,6 +46,12 @@ local function send_recv(size)
    local from, to, messages = link.from, link.to, link.messages
    local from_fd, to_fd = from:getfd(), to:getfd()
    link:add("C", function(n) cref.udp_exchange(from_fd, to_fd, n, link.noise, size, 1) end)
+   link:add("bare binding", function(n)
+      for i = 1, n do
+         cref.send(from_fd, messages[i % COUNT + 1])
+         cref.recv(to_fd, size)
+      end
+   end)
    link:add("lsocket", function(n)
       for i = 1, n do
          from:send(messages[i % COUNT + 1])
