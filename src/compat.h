@@ -23,21 +23,13 @@ static inline lua_Integer ls_tointeger(lua_State *L, int index) {
 }
 #endif
 
-/* The number at this place of the stack; *is: is there one? And t[n] for the table there: pushed, its type answered. */
+/* The number at this place of the stack; *is: is there one? */
 #if LUA_VERSION_NUM >= 502
 #define ls_tonumber(L, index, is) lua_tonumberx((L), (index), (is))
 #else
 static inline lua_Number ls_tonumber(lua_State *L, int index, int *is) {
     *is = lua_isnumber(L, index);
     return lua_tonumber(L, index);
-}
-#endif
-#if LUA_VERSION_NUM >= 503
-#define ls_rawgeti(L, index, n) lua_rawgeti((L), (index), (n))
-#else
-static inline int ls_rawgeti(lua_State *L, int index, int n) {
-    lua_rawgeti(L, index, n);
-    return lua_type(L, -1);
 }
 #endif
 

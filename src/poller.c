@@ -234,12 +234,12 @@ static int forget(lua_State *L) {
 
 /* ---- waiting ---- */
 
-/* Ends an array that was refilled: clears what is left of the one before. May leave something on the stack. */
+/* Ends an array that was refilled: clears what is left of the one before. */
 LS_HOT void cut(lua_State *L, int table, int n) {
-    while (ls_rawgeti(L, table, ++n) != LUA_TNIL) {
+    int old = (int)lua_rawlen(L, table);
+    for (; old > n; old--) {
         lua_pushnil(L);
-        lua_rawseti(L, table, n);
-        lua_pop(L, 1);
+        lua_rawseti(L, table, old);
     }
 }
 
