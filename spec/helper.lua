@@ -152,6 +152,13 @@ function helper.eventually(what, check)
   error("waited in vain: " .. what, 2)
 end
 
+-- Closes what earlier tests have left, for a test that looks at the numbers of descriptors: from then on the system
+-- gives away none but those that the test itself closes.
+function helper.settle()
+  collectgarbage()
+  collectgarbage()
+end
+
 -- ---- sockets ----
 
 function helper.port(sock)
