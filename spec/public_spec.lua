@@ -223,8 +223,18 @@ describe("the manual", function()
   end)
 end)
 
+-- README.md and what is in doc/, in order.
+local function documents()
+  local paths = { "README.md" }
+  for name in lfs.dir(root .. "doc") do
+    if name:find("%.md$") then paths[#paths + 1] = "doc/" .. name end
+  end
+  table.sort(paths)
+  return paths
+end
+
 describe("the documents' example", function()
-  for _, path in ipairs { "doc/manual.md", "README.md" } do
+  for _, path in ipairs(documents()) do
     for _, block in ipairs(blocks_of(path)) do
       if block.lines[1]:find("^%-%- example") then
         it(("at %s:%d runs"):format(block.path, block.number), function()

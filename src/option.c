@@ -1,8 +1,9 @@
 /* Options of sockets: one table, a row an option. What an option does is left to the system. */
+#include "option.h"
+
 #include "err.h"
 #include "lsocket.h"
 #include "net/fd.h"
-#include "socket.h"
 #include "state.h"
 #include "value.h"
 
@@ -10,16 +11,15 @@
 #include <limits.h>
 #include <string.h>
 
-typedef struct Option Option;
-
-/* How values are read and told. set takes the third argument, and raises where it is none; *on: is it not 0? get pushes
-   the value. Both answer 0 or an errno. */
+/* How values are read, set and told. read answers NULL or what is wrong with the value at this place of the stack. The
+   others answer 0 or an errno; get pushes the value. *on: is it not 0? */
 typedef struct Kind {
-    int (*set)(lua_State *L, int fd, const Option *option, int *on);
-    int (*get)(lua_State *L, int fd, const Option *option);
+    const char *(*read)(lua_State *L, int index, const ls_Option *option, ls_Setting *setting);
+    int (*set)(int fd, const ls_Setting *setting, int *on);
+    int (*get)(lua_State *L, int fd, const ls_Option *option);
 } Kind;
 
-struct Option {
+struct ls_Option {
     const char *name;
     const Kind *kind;
     int level, number;   /* ABSENT: this platform has it not */
@@ -31,46 +31,48 @@ enum { ABSENT = -1 };
 
 /* ---- kinds ---- */
 
-static int set_integer(lua_State *L, int fd, const Option *o, int *on) {
-    int value = ls_value_int(L, 3, o->name, o->low, o->high);
-    *on = value != 0;
-    return o->number == ABSENT ? ENOPROTOOPT : ls_fd_setint(fd, o->level, o->number, value);
+static const char *read_integer(lua_State *L, int index, const ls_Option *o, ls_Setting *setting) {
+    return ls_value_readint(L, index, o->name, o->low, o->high, &setting->value.number);
 }
 
-static int get_int(int fd, const Option *o, int *value) {
+static const char *read_flag(lua_State *L, int index, const ls_Option *o, ls_Setting *setting) {
+    (void)o;
+    setting->value.number = lua_toboolean(L, index);
+    return lua_isboolean(L, index) ? NULL : lua_pushfstring(L, "boolean expected, got %s", luaL_typename(L, index));
+}
+
+static int set_int(int fd, const ls_Setting *setting, int *on) {
+    const ls_Option *o = setting->option;
+    *on = setting->value.number != 0;
+    return o->number == ABSENT ? ENOPROTOOPT : ls_fd_setint(fd, o->level, o->number, setting->value.number);
+}
+
+static int get_int(int fd, const ls_Option *o, int *value) {
     return o->number == ABSENT ? ENOPROTOOPT : ls_fd_getint(fd, o->level, o->number, value);
 }
 
-static int get_integer(lua_State *L, int fd, const Option *o) {
+static int get_integer(lua_State *L, int fd, const ls_Option *o) {
     int value = 0, err = get_int(fd, o, &value);
     lua_pushinteger(L, value);
     return err;
 }
 
-static const Kind integer = { set_integer, get_integer };
-
-static int set_flag(lua_State *L, int fd, const Option *o, int *on) {
-    luaL_checktype(L, 3, LUA_TBOOLEAN);
-    *on = lua_toboolean(L, 3);
-    return o->number == ABSENT ? ENOPROTOOPT : ls_fd_setint(fd, o->level, o->number, *on);
-}
-
-static int get_flag(lua_State *L, int fd, const Option *o) {
+static int get_flag(lua_State *L, int fd, const ls_Option *o) {
     int value = 0, err = get_int(fd, o, &value);
     lua_pushboolean(L, value);
     return err;
 }
 
-static const Kind flag = { set_flag, get_flag };
-
 /* The size of a buffer; without the part that the kernel adds for itself. */
-static int get_buffer(lua_State *L, int fd, const Option *o) {
+static int get_buffer(lua_State *L, int fd, const ls_Option *o) {
     int value = 0, err = get_int(fd, o, &value);
     lua_pushinteger(L, LS_HAVE_DOUBLED_BUFFERS ? value / 2 : value);
     return err;
 }
 
-static const Kind buffer = { set_integer, get_buffer };
+static const Kind integer = { read_integer, set_int, get_integer };
+static const Kind flag = { read_flag, set_int, get_flag };
+static const Kind buffer = { read_integer, set_int, get_buffer };
 
 /* ---- the table ---- */
 
@@ -84,7 +86,7 @@ static const Kind buffer = { set_integer, get_buffer };
 
 enum { MOST = INT_MAX / 2 }; /* the kernel doubles it */
 
-static const Option options[] = {
+static const ls_Option options[] = {
     { "rcvbuf", &buffer, SOL_SOCKET, SO_RCVBUF, 0, MOST, 0 },
     { "sndbuf", &buffer, SOL_SOCKET, SO_SNDBUF, 0, MOST, 0 },
     { "segment", &integer, IPPROTO_UDP, SEGMENT, 0, 65535, LS_SOCKET_SEGMENT },
@@ -93,31 +95,47 @@ static const Option options[] = {
 
 enum { OPTIONS = sizeof options / sizeof options[0] };
 
-/* The option that the second argument names; raises where there is none. */
-static const Option *check_option(lua_State *L) {
-    size_t len;
-    const char *name = luaL_checklstring(L, 2, &len);
+const ls_Option *ls_option_find(const char *name, size_t len) {
     int i;
     for (i = 0; i < OPTIONS; i++)
         if (strcmp(options[i].name, name) == 0 && strlen(name) == len) return &options[i];
-    luaL_argerror(L, 2, lua_pushfstring(L, "no option is called '%s'", name));
     return NULL;
+}
+
+const char *ls_option_read(lua_State *L, int index, const ls_Option *option, ls_Setting *setting) {
+    setting->option = option;
+    return option->kind->read(L, index, option, setting);
+}
+
+int ls_option_apply(ls_Socket *s, const ls_Setting *setting) {
+    const ls_Option *o = setting->option;
+    int on, err = o->kind->set(s->fd, setting, &on);
+    if (!err) s->flags = (unsigned char)(on ? s->flags | o->mirror : s->flags & ~o->mirror);
+    return err;
+}
+
+/* The option that the second argument names; raises where there is none. */
+static const ls_Option *check_option(lua_State *L) {
+    size_t len;
+    const char *name = luaL_checklstring(L, 2, &len);
+    const ls_Option *option = ls_option_find(name, len);
+    if (!option) luaL_argerror(L, 2, lua_pushfstring(L, "no option is called '%s'", name));
+    return option;
 }
 
 /* sock:setopt(name, value) -> true | nil, message, name */
 static int sock_setopt(lua_State *L) {
     ls_Socket *s = ls_socket_self(L);
-    const Option *o = check_option(L);
-    int on, err = o->kind->set(L, s->fd, o, &on);
-    if (err) return ls_fail(L, err);
-    s->flags = (unsigned char)(on ? s->flags | o->mirror : s->flags & ~o->mirror);
-    return ls_succeed(L);
+    ls_Setting setting;
+    const char *problem = ls_option_read(L, 3, check_option(L), &setting);
+    if (problem) return luaL_argerror(L, 3, problem);
+    return ls_result(L, ls_option_apply(s, &setting));
 }
 
 /* sock:getopt(name) -> value | nil, message, name */
 static int sock_getopt(lua_State *L) {
     const ls_Socket *s = ls_socket_self(L);
-    const Option *o = check_option(L);
+    const ls_Option *o = check_option(L);
     int err = o->kind->get(L, s->fd, o);
     return err ? ls_fail(L, err) : 1;
 }

@@ -25,6 +25,17 @@ ls_Socket *ls_socket_new(lua_State *L) {
     return s;
 }
 
+int ls_socket_adopt(ls_Socket *s, int fd) {
+    ls_Kind kind;
+    int err = ls_fd_adopt(fd, &kind);
+    if (err) return err;
+    s->fd = fd;
+    s->family = (unsigned short)kind.family;
+    s->type = (unsigned char)kind.type;
+    s->flags = kind.listening ? LS_SOCKET_BOUND : 0;
+    return 0;
+}
+
 ls_Socket *ls_socket_test(lua_State *L, int index) {
     ls_Socket *s = ls_socket_find(L, index);
     return s ? s : ls_state_finalized(L, index, sizeof *s, LS_STATE_SOCKET);

@@ -8,8 +8,8 @@
 typedef struct ls_Socket {
     const void *magic;    /* tells a socket from any other userdata without a look-up */
     int fd;               /* -1: closed */
-    unsigned short family; /* AF_INET, AF_INET6, AF_UNIX */
-    unsigned char type;   /* SOCK_STREAM, SOCK_DGRAM */
+    unsigned short family; /* AF_INET, AF_INET6, AF_UNIX; AF_UNSPEC: no socket but a pipe, a terminal ... */
+    unsigned char type;   /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET; 0: no socket */
     unsigned char flags;  /* LS_SOCKET_... */
 } ls_Socket;
 
@@ -23,6 +23,10 @@ enum {
 
 /* Pushes a socket that is born closed: open a descriptor into it, and any error after that leaks nothing. */
 ls_Socket *ls_socket_new(lua_State *L);
+
+/* Gives a socket that was born closed an open descriptor, and finds out what it is. On failure it stays closed, and the
+   descriptor the caller's. 0 or an errno. */
+int ls_socket_adopt(ls_Socket *s, int fd);
 
 /* The socket at this place of the stack, or NULL. Only from a function of the library. */
 ls_Socket *ls_socket_test(lua_State *L, int index);

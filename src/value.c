@@ -1,5 +1,6 @@
 /* Lua values <-> C values. What the values are for is left to the callers. */
 #include "value.h"
+#include "net/iface.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -35,6 +36,22 @@ const char *ls_value_readaddress(lua_State *L, int index, const char **address, 
     if (lua_type(L, index) != LUA_TSTRING) return wrong_type(L, index, "string");
     *address = lua_tolstring(L, index, len);
     return (*address)[0] != '@' && memchr(*address, '\0', *len) ? "address contains a NUL byte" : NULL;
+}
+
+const char *ls_value_readinterface(lua_State *L, int index, unsigned *interface, int *err) {
+    const char *text;
+    size_t len;
+    int number = 0;
+    if (lua_type(L, index) == LUA_TNUMBER) {
+        const char *problem = ls_value_readint(L, index, "interface", 1, INT_MAX, &number);
+        *interface = (unsigned)number;
+        *err = 0;
+        return problem;
+    }
+    if (lua_type(L, index) != LUA_TSTRING) return wrong_type(L, index, "interface name, index or address");
+    text = lua_tolstring(L, index, &len);
+    *err = ls_iface_find(text, len, interface);
+    return NULL;
 }
 
 static void accept_arg(lua_State *L, int arg, const char *problem) {

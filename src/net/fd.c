@@ -47,13 +47,11 @@ ssize_t ls_fd_release(const ls_Held *held, ssize_t result) {
 
 /* ---- opening and closing ---- */
 
-#if !LS_HAVE_SOCK_FLAGS || !LS_HAVE_ACCEPT4
 static int set_flags(int fd) {
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return errno;
     return 0;
 }
-#endif
 
 /* A descriptor that could not be made ready is closed, so that nobody has to. */
 static int adopt(int fd, int err, int *out) {
@@ -86,6 +84,20 @@ int ls_fd_accept(int listener, int *out, ls_Addr *peer) {
     } while (fd < 0 && errno == EINTR);
     return fd < 0 ? errno : adopt(fd, set_flags(fd), out);
 #endif
+}
+
+int ls_fd_adopt(int fd, ls_Kind *kind) {
+    int err = set_flags(fd);
+    ls_Addr addr;
+    memset(kind, 0, sizeof *kind);
+    if (err) return err;
+    err = ls_fd_getint(fd, SOL_SOCKET, SO_TYPE, &kind->type);
+    if (err == ENOTSOCK) return 0;
+    if (!err) err = ls_fd_local(fd, &addr);
+    if (err) return err;
+    kind->family = ls_addr_family(&addr);
+    ls_fd_getint(fd, SOL_SOCKET, SO_ACCEPTCONN, &kind->listening); /* or it is left at 0 */
+    return refuse_sigpipe(fd);
 }
 
 int ls_fd_bind(int fd, const ls_Addr *addr) {

@@ -16,6 +16,13 @@ int ls_fd_accept(int listener, int *fd, ls_Addr *peer);
 int ls_fd_bind(int fd, const ls_Addr *addr);
 int ls_fd_listen(int fd, int backlog);
 
+/* What an open descriptor is. It becomes close-on-exec and non-blocking. 0 or an errno. */
+typedef struct ls_Kind {
+    int family, type; /* AF_UNSPEC and 0: it is no socket */
+    int listening;
+} ls_Kind;
+int ls_fd_adopt(int fd, ls_Kind *kind);
+
 /* 0 also where the connection is still being made: the descriptor becomes writable, ls_fd_error tells the outcome. */
 int ls_fd_connect(int fd, const ls_Addr *addr);
 

@@ -1,6 +1,7 @@
 /* Multicast and broadcast: joining, hop limits and the choice of the interface. */
 #include "mcast.h"
 #include "fd.h"
+#include "iface.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
@@ -44,19 +45,8 @@ typedef struct ip_mreq Ipv4Interface;
 
 /* Without ip_mreqn an interface is named by its first IPv4 address. */
 static int ipv4_interface(unsigned index, Ipv4Interface *choice) {
-    char name[IF_NAMESIZE];
-    struct ifaddrs *list, *item;
-    int err = index ? ENODEV : 0;
     memset(choice, 0, sizeof *choice);
-    if (!index) return 0;
-    if (!if_indextoname(index, name) || getifaddrs(&list) < 0) return errno;
-    for (item = list; item && err; item = item->ifa_next) {
-        if (!item->ifa_addr || item->ifa_addr->sa_family != AF_INET || strcmp(item->ifa_name, name) != 0) continue;
-        memcpy(&choice->imr_interface, &((struct sockaddr_in *)(void *)item->ifa_addr)->sin_addr, 4);
-        err = 0;
-    }
-    freeifaddrs(list);
-    return err;
+    return index ? ls_iface_address(index, &choice->imr_interface) : 0;
 }
 #define INTERFACE_OF(choice) (choice).imr_interface
 #endif
