@@ -1,5 +1,5 @@
--- Two hosts, a and b, joined by two links, link1 and link2, each host in a network namespace of its own. A host is called
--- with Lua code and answers what that code gives: host([[ ... ]], arguments). Globals that the code sets stay there.
+-- Two hosts, a and b, joined by two links, link1 and link2, each host in a network namespace of its own. A host is
+-- called with Lua code and answers what that gives: host([[ ... ]], arguments). Globals that the code sets stay there.
 --
 --            a                          b
 --   link1    10.21.0.1  fd21::1         10.21.0.2  fd21::2      and fe80::1, fe80::2 on both: only the zone tells

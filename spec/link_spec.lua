@@ -1,5 +1,5 @@
--- What only two hosts can show: which link a datagram took, zones that mean something to both, large datagrams, links that
--- go down. One machine's multicast is in mcast_spec and join_spec.
+-- What only two hosts can show: which link a datagram took, zones that mean something to both, large datagrams, links
+-- that go down. One machine's multicast is in mcast_spec and join_spec.
 local helper = require "spec.helper"
 local hosts = require "spec.hosts"
 

@@ -1,6 +1,7 @@
 -- A host in whatever network it finds: runs the code that comes over a unix socket and sends back what it gives, until
 -- the other side closes. See spec/hosts.lua.
-lsocket = require "lsocket" -- luacheck: globals lsocket helper process ip
+-- luacheck: globals lsocket helper process ip
+lsocket = require "lsocket"
 helper = require "spec.helper"
 process = require "spec.process"
 local hosts = require "spec.hosts"
