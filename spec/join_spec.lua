@@ -27,7 +27,9 @@ describe("join", function()
     for _, record in ipairs(lsocket.getinterfaces()) do
       if record.name == "veth1" then index = record.index end
     end
-    for _, interface in ipairs { "veth1", index, tostring(index), "10.12.0.1", "fe80::12", "fe80::12%veth1", "[fe80::12]" } do
+    for _, interface in ipairs {
+      "veth1", index, tostring(index), "10.12.0.1", "fe80::12", "fe80::12%veth1", "[fe80::12]",
+    } do
       local group, listed = groups.ipv4()
       assert.is_true(sock:join(group, interface))
       assert.is_true(joined("veth1", listed))
