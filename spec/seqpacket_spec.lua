@@ -231,6 +231,27 @@ describe("seqpacket sockets", function()
     assert.equal(before, process.count())
   end)
 
+  it("serve samples/registry.lua", function()
+    local path = helper.path()
+    local pipe = io.popen(helper.command("../../samples/registry", path))
+    assert.equal("listening on " .. path, pipe:read())
+    assert.equal("ok\n= Lua, the moon\nno such name\nno such request\n", (helper.run(helper.command(
+      "../../samples/registry", path, "set name Lua, the moon", "get name", "get other", "Get"))))
+    local client = assert(lsocket.connect("seqpacket", path))
+    client:send ""
+    assert.equal("no such request", helper.readable(client):recv())
+    client:send(("x"):rep(1001))
+    assert.equal("a request of 1001 bytes is too long", helper.readable(client):recv())
+    client:send "get name"
+    assert.equal("= Lua, the moon", helper.readable(client):recv())
+    client:send "quit"
+    assert.equal("ok", helper.readable(client):recv())
+    assert.equal("quit\n", pipe:read "*a")
+    pipe:close()
+    assert.same({ n = 1 }, pack(helper.readable(client):recv()))
+    fails("ENOENT", lsocket.connect("seqpacket", path))
+  end)
+
   it("talk to socat", function()
     need.tool(pending, "socat -V")
     local path = helper.path()
