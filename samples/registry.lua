@@ -54,8 +54,10 @@ end
 if arg[2] then
   ask { (table.unpack or unpack)(arg, 2) } -- luacheck: ignore 143
 else
-  local is_file = path:find("/") and not path:find("^@")
-  local server = assert(lsocket.bind { type = "seqpacket", address = path, unlink = true, mode = is_file and "600" or nil })
+  local is_file = not path:find("^@")
+  local server = assert(lsocket.bind {
+    type = "seqpacket", address = path, unlink = true, mode = is_file and "600" or nil
+  })
   print("listening on " .. path)
   io.stdout:flush()
   local ok, reason = pcall(serve, server) -- Ctrl-C arrives as an error

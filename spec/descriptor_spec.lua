@@ -70,8 +70,8 @@ describe("pair", function()
 
   it("leaves nothing open where it fails", function()
     need.injection(pending)
-    assert.equal("nil\tToo many open files\tEMFILE\n0 more\n", (helper.run(helper.inject("socketpair", "EMFILE", "descriptor",
-      "pair"))))
+    local output = helper.run(helper.inject("socketpair", "EMFILE", "descriptor", "pair"))
+    assert.equal("nil\tToo many open files\tEMFILE\n0 more\n", output)
   end)
 end)
 

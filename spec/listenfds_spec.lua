@@ -72,10 +72,11 @@ describe("listenfds", function()
 
   it("fails for variables that contradict themselves", function()
     for _, variables in ipairs {
-      "LISTEN_PID=x LISTEN_FDS=1", "LISTEN_PID= LISTEN_FDS=1", "LISTEN_PID=-$$ LISTEN_FDS=1", "LISTEN_PID=0 LISTEN_FDS=1",
-      "LISTEN_PID=$$ LISTEN_FDS=0", "LISTEN_PID=$$ LISTEN_FDS=-1", "LISTEN_PID=$$ LISTEN_FDS=", "LISTEN_PID=$$ LISTEN_FDS=1x",
-      "LISTEN_PID=$$ LISTEN_FDS=2147483647", "LISTEN_PID=$$ LISTEN_FDS=99999999999999999999",
-      "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=a:b", "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=a",
+      "LISTEN_PID=x LISTEN_FDS=1", "LISTEN_PID= LISTEN_FDS=1", "LISTEN_PID=-$$ LISTEN_FDS=1",
+      "LISTEN_PID=0 LISTEN_FDS=1", "LISTEN_PID=$$ LISTEN_FDS=0", "LISTEN_PID=$$ LISTEN_FDS=-1",
+      "LISTEN_PID=$$ LISTEN_FDS=", "LISTEN_PID=$$ LISTEN_FDS=1x", "LISTEN_PID=$$ LISTEN_FDS=2147483647",
+      "LISTEN_PID=$$ LISTEN_FDS=99999999999999999999", "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=a:b",
+      "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=a",
     } do
       assert.equal("Invalid argument\tEINVAL\n", run({ lsocket.pair() }, variables), variables)
     end
@@ -127,7 +128,8 @@ describe("samples/activated.lua", function()
   it("is started by systemd for its first client", function()
     need.tool(pending, "systemd-socket-activate --version")
     local path = helper.path()
-    local pipe = io.popen("systemd-socket-activate -l " .. path .. " --fdname=echo " .. sample("-", "-", 0.2) .. " 2>&1")
+    local pipe = io.popen("systemd-socket-activate -l " .. path .. " --fdname=echo " .. sample("-", "-", 0.2) ..
+      " 2>&1")
     local client = helper.eventually("systemd-socket-activate listens", function() return (lsocket.connect(path)) end)
     echoes(client)
     assert.is_truthy(pipe:read("*a"):find("echo: " .. path .. " \nnobody there\n", 1, true))

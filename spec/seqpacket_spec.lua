@@ -11,7 +11,8 @@ local function pair() return assert(lsocket.pair "seqpacket") end
 
 local kinds = {
   { what = "a path", make = helper.path, need = function() end, mistaken = "EPROTOTYPE" },
-  { what = "an abstract name", make = helper.name, need = need.abstract, mistaken = "ECONNREFUSED" }, -- one for each type
+  -- which each type has for itself
+  { what = "an abstract name", make = helper.name, need = need.abstract, mistaken = "ECONNREFUSED" },
 }
 
 for _, kind in ipairs(kinds) do
