@@ -68,6 +68,7 @@ static int note_wait(int milliseconds) {
 
 #define ls_fd_socket faulty_fd_socket
 #define ls_fd_accept faulty_fd_accept
+#define ls_fd_adopt faulty_fd_adopt
 #define ls_fd_bind faulty_fd_bind
 #define ls_fd_listen faulty_fd_listen
 #define ls_fd_connect faulty_fd_connect
