@@ -384,6 +384,24 @@ describe("inherit", function()
 end)
 
 describe("a failing bind or connect with named arguments", function()
+  it("leaves neither descriptor nor file, whichever system call fails", function()
+    need.injection(pending)
+    local path, there = helper.path(), helper.path()
+    local receiver = assert(lsocket.bind("udp", there))
+    local function run(calls, err, ...)
+      return (helper.run(helper.inject(calls, err, "permissions", ...)))
+    end
+    for _, call in ipairs { "socket", "bind", "listen", "?chmod,?fchmodat", "setsockopt" } do
+      assert.equal("nil ENOMEM, 0 descriptors more, no file\n", run(call, "ENOMEM", path, "600"))
+    end
+    for _, call in ipairs { "socket", "bind", "connect", "?chmod,?fchmodat" } do
+      assert.equal("nil ENOMEM, 0 descriptors more, no file\n", run(call, "ENOMEM", path, "600", there))
+    end
+    assert.equal("bound, a file\n", run("fchmod", "EINVAL", path, "600")) -- as other systems have it
+    assert.equal("600", permissions(path))
+    receiver:close()
+  end)
+
   it("leaves no descriptor open, whatever failed", function()
     need.proc(pending)
     local regular, dead = helper.path(), dead_file()
