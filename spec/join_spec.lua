@@ -236,6 +236,18 @@ describe("join and leave fail", function()
     both("EBADF", sock, "239.1.2.3", 1)
   end)
 
+  it("beyond the system's limits", function()
+    need.sandbox(pending)
+    local sock, name = ipv4(), nil
+    for i = 1, 255 do
+      if not name then name = select(3, sock:join("239.1.3." .. i, "lo")) end
+    end
+    if not name then pending "the system has no such limit" end
+    assert.equal("ENOBUFS", name)
+    assert.is_true(sock:leave("239.1.3.1", "lo"))
+    assert.is_true(sock:join("239.1.3.255", "lo")) -- room again
+  end)
+
   it("twice", function()
     need.sandbox(pending)
     local sock = ipv4()

@@ -1,5 +1,6 @@
 -- What only two hosts can show: which link a datagram took, zones that mean something to both, large datagrams, links
 -- that go down. One machine's multicast is in mcast_spec and join_spec.
+local lsocket = require "lsocket"
 local helper = require "spec.helper"
 local hosts = require "spec.hosts"
 
@@ -282,6 +283,81 @@ describe("a link that goes down", function()
       assert.equal(sent, b("return #helper.receive(sock, ...)", sent))
       a "sock:close()"
       assert.is_nil((receive(b)))
+    end
+  end)
+end)
+
+-- What the other specs say of options is about one machine.
+local function needs_option(name)
+  local sock = assert(lsocket.bind("udp", "127.0.0.1", 0))
+  if not pcall(sock.getopt, sock, name) then pending("needs the option " .. name) end
+end
+
+describe("a socket bound to a device", function()
+  after_each(hosts.remove)
+
+  it("does not hear the other link", function()
+    needs_option "device"
+    local a, b = hosts.make(pending)
+    for _, any in ipairs { "0.0.0.0", "::" } do
+      local port = bind(b, { type = "udp", address = any, port = 0, device = "link1" })
+      assert.equal("link1", call(b, "getopt", "device"))
+      local near, far = any == "::" and "fd21::2" or "10.21.0.2", any == "::" and "fd22::2" or "10.22.0.2"
+      bind(a, "udp", any, 0)
+      assert.equal(3, call(a, "sendto", "far", far, port))
+      assert.equal(4, call(a, "sendto", "near", near, port))
+      assert.equal("near", everything(b))
+    end
+  end)
+
+  it("does not hear an IPv6 group on the other link, whatever other sockets have joined", function()
+    needs_option "device"
+    local a, b = hosts.make(pending)
+    local port = bind(b, { type = "udp", address = "::", port = 0, device = "link1" })
+    assert.is_true(call(b, "join", "ff05::1:3", "link1"))
+    b "other = assert(lsocket.bind('mcast', 'ff05::1:3%link2', 0))"
+    send_by_both(a, "ff05::1:3", port)
+    assert.equal("by link1", everything(b))
+  end)
+
+  it("accepts no connection from the other link", function()
+    needs_option "device"
+    local a, b = hosts.make(pending)
+    local port = bind(b, { address = "0.0.0.0", port = 0, device = "link2" })
+    connect(a, "10.21.0.2", port)
+    fails("ECONNREFUSED", a "return helper.writable(sock):status()")
+    connect(a, "10.22.0.2", port)
+    assert.is_true(a "return helper.writable(sock):status()")
+  end)
+
+  it("sends by its own link where the routes lead by the other", function()
+    needs_option "device"
+    local a, b = hosts.make(pending)
+    a:ip "route add 10.99.0.0/16 dev link1"
+    b:ip "addr add 10.99.0.1/32 dev link2"
+    local port = bind(b, "udp", "10.99.0.1", 0)
+    a("sock = assert(lsocket.connect { type = 'udp', address = '10.99.0.1', port = ..., device = 'link2' })", port)
+    assert.equal(1, call(a, "send", "x"))
+    assert.same({ "x", "10.22.0.1" }, { b "local data, address = helper.readable(sock):recvfrom() return data, address" })
+  end)
+end)
+
+describe("mtudiscover = \"do\"", function()
+  after_each(hosts.remove)
+
+  it("fails with what does not fit the link in one piece", function()
+    needs_option "mtudiscover"
+    local a, b = hosts.make(pending)
+    a:ip "link set link2 mtu 9000"
+    b:ip "link set link2 mtu 9000"
+    local rooms = { ["10.21.0.2"] = 1472, ["fd21::2"] = 1452, ["10.22.0.2"] = 8972, ["fd22::2"] = 8952 }
+    for address, room in pairs(rooms) do
+      local port = bind(b, "udp", address, 0)
+      a("sock = assert(lsocket.connect { type = 'udp', address = ..., port = select(2, ...), mtudiscover = 'do' })",
+        address, port)
+      fails("EMSGSIZE", call(a, "send", ("x"):rep(room + 1)))
+      assert.equal(room, call(a, "send", ("x"):rep(room)))
+      assert.equal(("x"):rep(room), (receive(b)))
     end
   end)
 end)
