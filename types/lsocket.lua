@@ -44,7 +44,7 @@ local lsocket = {}
 ---@field family lsocket.Family | "unknown"  the kind of address
 ---@field type "tcp" | "udp" | "seqpacket" | "pipe" | "tty" | "file" | "unknown"  "unknown" when closed, and for others
 ---@field listening boolean                 made by bind, and open; adopted: it listens, or is udp without a peer
----@field multicast boolean                 made with type "mcast"
+---@field multicast boolean                 made with type "mcast", or member of a group
 
 ---What getinterfaces gives, for each address of each interface.
 ---@class lsocket.Interface
