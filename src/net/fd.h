@@ -78,8 +78,6 @@ int ls_fd_peer(int fd, ls_Addr *addr);
 
 int ls_fd_setint(int fd, int level, int option, int value);
 int ls_fd_getint(int fd, int level, int option, int *value);
-int ls_fd_setbytes(int fd, int level, int option, const void *bytes, size_t size);
-int ls_fd_getbytes(int fd, int level, int option, void *bytes, size_t *size); /* *size: the room, then what came */
 
 /* The time left, in milliseconds, as poll(2) and its like take it: rounded up, -1 for ever, at most some 24 days. */
 LS_HOT int ls_fd_milliseconds(double left) {
