@@ -269,6 +269,14 @@ static void read_part(const ls_Part *part, ls_Envelope *e) {
             readers[i].read(part, e);
 }
 
+void ls_cmsg_read(const struct msghdr *header, ls_Envelope *e) {
+    ls_Part part;
+    size_t place = 0;
+    e->has = 0;
+    e->lost = (header->msg_flags & MSG_CTRUNC) != 0;
+    while (ls_cmsg_next(header, &place, &part)) read_part(&part, e);
+}
+
 int ls_cmsg_recv(int fd, int how, void *data, size_t size, size_t *n, ls_Envelope *e) {
     union {
         struct cmsghdr header;
@@ -276,8 +284,6 @@ int ls_cmsg_recv(int fd, int how, void *data, size_t size, size_t *n, ls_Envelop
     } control;
     struct iovec piece = { data, size };
     struct msghdr header = header_of(&piece, &control, sizeof control);
-    ls_Part part;
-    size_t place = 0;
     int flags = LS_HAVE_TRUE_LENGTH && how & LS_FD_DATAGRAM ? MSG_TRUNC : 0, err;
 #if LS_HAVE_ERROR_QUEUE
     if (how & LS_CMSG_ERROR) flags |= MSG_ERRQUEUE;
@@ -291,9 +297,9 @@ int ls_cmsg_recv(int fd, int how, void *data, size_t size, size_t *n, ls_Envelop
     if (header.msg_flags & MSG_TRUNC && *n <= size) *n = size + 1;
     e->peer.len = header.msg_namelen;
     e->peer.ifindex = 0;
-    e->has = 0;
-    e->lost = (header.msg_flags & MSG_CTRUNC) != 0;
-    while (ls_cmsg_next(&header, &place, &part)) read_part(&part, e);
+    ls_cmsg_read(&header, e);
+    /* An IPv6 socket may be told of IPv4 in IPv4's own way. */
+    if (e->has & LS_HAS_LOCAL && ls_addr_family(&e->peer) == AF_INET6) ls_addr_suit(&e->local, AF_INET6);
     return 0;
 }
 

@@ -60,6 +60,9 @@ typedef struct ls_Envelope {
     ls_Report report;
 } ls_Envelope;
 
+/* Reads all control messages into the envelope, but for peer. Descriptors among them are closed. */
+void ls_cmsg_read(const struct msghdr *header, ls_Envelope *envelope);
+
 /* Receives data, and what the kernel tells about it because options asked for it. how: what applies of LS_FD_DATAGRAM
    and LS_CMSG_ERROR (from the queue of errors; peer is where the datagram in question was sent to).
    *n: as ls_fd_recv, but always more than size where the data was cut. */
