@@ -84,9 +84,10 @@ static int unpack(lua_State *L) {
     ls_Delivery *d = &p->delivery;
     lua_pushlstring(L, p->data, p->n < p->size ? p->n : p->size);
     push_objects(L, d);
+    if (p->n <= p->size && !d->lost && !d->surplus) return 2;
     if (d->lost) lua_pushboolean(L, 1);
     else lua_pushinteger(L, (lua_Integer)d->surplus);
-    if (p->n <= p->size) return d->lost || d->surplus ? 3 : 2;
+    if (p->n <= p->size) return 3;
     lua_pushinteger(L, (lua_Integer)p->n);
     return 4;
 }
