@@ -118,6 +118,13 @@ end
 
 local socket_only = { args = udp, may = { set "closed socket" } }
 
+-- A member of a group on the loopback interface, and what it would need to join it.
+local function member()
+  local sock = udp()
+  sock:join("239.1.2.3", 1, "127.0.0.1")
+  return sock, "239.1.2.3", 1, "127.0.0.1"
+end
+
 local methods = {
   info = { args = function() return udp(), nil end,
     may = { set "closed socket", set("nil", strings, numbers, "NaN") } },
@@ -134,6 +141,8 @@ local methods = {
     may = { none, descriptors, set(extents), set(extents) } },
   sendto = { args = function() return udp(), "x", "127.0.0.1", 9 end,
     may = { none, set(strings, numbers, "NaN"), none, set "one" } },
+  join = { args = function() return udp(), select(2, member()) end, may = { none, none, set "nil,one", set "nil" } },
+  leave = { args = member, may = { none, none, set "nil,one", set "nil" } },
   close = socket_only,
   shutdown = { args = function() return (helper.tcp()), "rw" end, may = { none, set "nil" } },
   detach = socket_only,
@@ -143,7 +152,8 @@ local methods = {
   getopt = { args = function() return udp(), "rcvbuf" end, may = { none, none } },
   recvmsg = { args = function() return udp(), 10, {} end, may = { none, set("nil", counts), set "nil,table" } },
   recverr = { args = function() return udp(), 10, {} end, may = { none, set("nil", counts), set "nil,table" } },
-  sendmsg = { args = function() return udp(), { data = "x", address = "127.0.0.1", port = 9 } end, may = { none, none } },
+  sendmsg = { args = function() return udp(), { data = "x", address = "127.0.0.1", port = 9 } end,
+    may = { none, none } },
   sendfds = { args = function() return (assert(lsocket.pair "udp")), "x", {} end,
     may = { none, set(strings, numbers, "NaN"), set "table" } },
   recvfds = { args = function() return (assert(lsocket.pair "udp")), 10, 1 end,

@@ -15,6 +15,7 @@ void ls_batch_open(lua_State *L);
 void ls_message_open(lua_State *L);
 void ls_pass_open(lua_State *L);
 void ls_option_open(lua_State *L);
+void ls_mcast_open(lua_State *L);
 void ls_lookup_open(lua_State *L);
 void ls_iface_open(lua_State *L);
 

@@ -1,5 +1,5 @@
-/* Datagrams with all that there is about them: where they were sent to, by which interface, how and when. How the kernel
-   tells and is told is left to net/cmsg.c, asking it to tell to the options. */
+/* Datagrams with all that there is about them: where they were sent to, by which interface, how and when. How the
+   kernel tells and is told is left to net/cmsg.c, asking it to tell to the options. */
 #include "err.h"
 #include "lsocket.h"
 #include "net/cmsg.h"
@@ -274,7 +274,7 @@ static int post(const ls_Socket *s, Letter *letter, size_t *n) {
     return err ? err : ls_cmsg_send(s->fd, s->family, letter->data, letter->len, &letter->e, n);
 }
 
-/* sock:sendmsg(message) -> count | false | nil, message, name;  message: { data = , address = , port = , source = ... } */
+/* sock:sendmsg(message) -> count | false | nil, message, name;  message: { data = , address = , port = , ... } */
 static int sock_sendmsg(lua_State *L) {
     const ls_Socket *s = ls_socket_self(L);
     Letter letter;

@@ -78,7 +78,8 @@ static unsigned chance(unsigned most) {
 /* Random bytes, in which now and then a header stands that is nearly right. */
 static void fill(const struct msghdr *header) {
     static const int types[][2] = {
-        { SOL_SOCKET, SCM_RIGHTS }, { IPPROTO_IP, IP_TTL }, { IPPROTO_IPV6, IPV6_PKTINFO }, { SOL_SOCKET, SCM_TIMESTAMP },
+        { SOL_SOCKET, SCM_RIGHTS }, { SOL_SOCKET, SCM_TIMESTAMP },
+        { IPPROTO_IP, IP_TTL }, { IPPROTO_IPV6, IPV6_PKTINFO },
 #if LS_HAVE_ERROR_QUEUE
         { IPPROTO_IP, IP_RECVERR }, { IPPROTO_IPV6, IPV6_RECVERR },
 #endif

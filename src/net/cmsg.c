@@ -1,4 +1,4 @@
-/* Control messages read and written, and the calls that carry them. What asks the kernel for them is left to options. */
+/* Control messages read and written, and the calls that carry them. Asking the kernel for them is left to options. */
 #include "cmsg.h"
 
 #include "fd.h"
@@ -19,7 +19,7 @@ int ls_cmsg_next(const struct msghdr *header, size_t *place, ls_Part *part) {
     struct cmsghdr c;
     if (left < CMSG_LEN(0)) return 0;
     memcpy(&c, start, sizeof c);
-    length = c.cmsg_len < left ? c.cmsg_len : left; /* some systems leave the length as it was where they cut the data */
+    length = c.cmsg_len < left ? c.cmsg_len : left; /* some systems leave it as it was where they cut */
     if (length < CMSG_LEN(0)) return 0;
     part->level = c.cmsg_level;
     part->type = c.cmsg_type;

@@ -70,7 +70,8 @@ enum { LS_CMSG_ERROR = 64 };
 int ls_cmsg_recv(int fd, int how, void *data, size_t size, size_t *n, ls_Envelope *envelope);
 
 /* Sends data as the envelope says: to peer, from local, by interface, with ttl, tos and segment; other fields are not
-   looked at. family: the socket's. EAFNOSUPPORT: the addresses do not go together; ENOPROTOOPT: this platform cannot. */
+   looked at. family: the socket's. EAFNOSUPPORT: the addresses are of different families; ENOPROTOOPT: this platform
+   cannot. */
 int ls_cmsg_send(int fd, int family, const void *data, size_t size, const ls_Envelope *envelope, size_t *n);
 
 /* ---- descriptors ---- */
