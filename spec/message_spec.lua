@@ -23,8 +23,8 @@ local function receive(sock, ...)
   return helper.readable(sock):recvmsg(...)
 end
 
--- Each way that a datagram can take here: where the receiver is bound, where the sender is, where it is sent to. mapped:
--- how the receiver sees these.
+-- Each way that a datagram can take here: where the receiver is bound, where the sender is, where it is sent to.
+-- mapped: how the receiver sees the addresses.
 local ways = {
   { "IPv4", "0.0.0.0", "127.0.0.1", "127.0.0.1" },
   { "IPv4, to another address", "0.0.0.0", "127.0.0.1", "127.0.0.2" },

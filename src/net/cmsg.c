@@ -97,37 +97,38 @@ static int number_of(const ls_Part *part) {
     return number;
 }
 
-static void set_local4(ls_Envelope *e, const void *ip) {
-    e->has |= LS_HAS_LOCAL;
-    ls_addr_any(&e->local, AF_INET, 0);
-    memcpy(&e->local.u.in4.sin_addr, ip, sizeof e->local.u.in4.sin_addr);
-}
-
 static void set_interface(ls_Envelope *e, unsigned index) {
     e->has |= LS_HAS_INTERFACE;
     e->interface = index;
+}
+
+static ls_Addr *set_local(ls_Envelope *e, int family) {
+    e->has |= LS_HAS_LOCAL;
+    ls_addr_any(&e->local, family, 0);
+    return &e->local;
 }
 
 #if LS_HAVE_IP_PKTINFO
 static void read_pktinfo4(const ls_Part *part, ls_Envelope *e) {
     struct in_pktinfo info;
     memcpy(&info, part->data, sizeof info);
-    set_local4(e, &info.ipi_addr);
+    set_local(e, AF_INET)->u.in4.sin_addr = info.ipi_addr;
     set_interface(e, (unsigned)info.ipi_ifindex);
 }
 #elif LS_HAVE_IP_SENDSRCADDR
-static void read_destination4(const ls_Part *part, ls_Envelope *e) { set_local4(e, part->data); }
+static void read_destination4(const ls_Part *part, ls_Envelope *e) {
+    memcpy(&set_local(e, AF_INET)->u.in4.sin_addr, part->data, sizeof(struct in_addr));
+}
 #endif
 
 static void read_pktinfo6(const ls_Part *part, ls_Envelope *e) {
     struct in6_pktinfo info;
     const struct in6_addr *ip = &info.ipi6_addr;
+    struct sockaddr_in6 *local = &set_local(e, AF_INET6)->u.in6;
     memcpy(&info, part->data, sizeof info);
     set_interface(e, (unsigned)info.ipi6_ifindex);
-    e->has |= LS_HAS_LOCAL;
-    ls_addr_any(&e->local, AF_INET6, 0);
-    e->local.u.in6.sin6_addr = *ip;
-    if (IN6_IS_ADDR_LINKLOCAL(ip) || IN6_IS_ADDR_MC_LINKLOCAL(ip)) e->local.u.in6.sin6_scope_id = e->interface;
+    local->sin6_addr = *ip;
+    if (IN6_IS_ADDR_LINKLOCAL(ip) || IN6_IS_ADDR_MC_LINKLOCAL(ip)) local->sin6_scope_id = e->interface;
 }
 
 static void read_ttl(const ls_Part *part, ls_Envelope *e) {
