@@ -61,7 +61,9 @@ for _, way in ipairs(ways) do
       local _, m = receive(server)
       assert.equal(mapped .. to, m.destination)
       assert.is_true(m.interface >= 1)
-      assert.equal(6, server:sendmsg { data = "answer", address = m.address, port = m.port, source = m.destination })
+      local sent = pack(server:sendmsg { data = "answer", address = m.address, port = m.port, source = m.destination })
+      if sent[3] == "ENOPROTOOPT" then pending "needs a source in messages" end
+      assert.same({ n = 1, 6 }, sent)
       assert.same({ n = 3, "answer", to, port }, pack(helper.readable(client):recvfrom()))
       assert.equal(clientport, m.port)
     end)
@@ -98,7 +100,8 @@ for _, way in ipairs(ways) do
 
     it("leaves from the socket's own address again when the next one says nothing", function()
       local server, port, client = prepare(pending, "pktinfo", "recvttl")
-      client:sendmsg { data = "x", address = to, port = port, ttl = 9 }
+      local sent = client:sendmsg { data = "x", address = to, port = port, ttl = 9 }
+      if not sent then pending "needs ttl and tos in messages" end
       client:sendmsg { data = "x", address = to, port = port }
       receive(server)
       assert.equal(64, select(2, receive(server)).ttl)
@@ -260,7 +263,9 @@ describe("sendmsg", function()
     local server, port = helper.bind("udp", "0.0.0.0", 0)
     local client, clientport = helper.bind("udp", "0.0.0.0", 0)
     local fresh = assert(lsocket.connect("udp", "127.0.0.1", port))
-    assert.equal(1, client:sendmsg { data = "x", address = "127.0.0.1", port = port, source = "127.0.0.9" })
+    local sent = client:sendmsg { data = "x", address = "127.0.0.1", port = port, source = "127.0.0.9" }
+    if not sent then pending "needs a source in messages" end
+    assert.equal(1, sent)
     assert.same({ n = 3, "x", "127.0.0.9", clientport }, pack(helper.readable(server):recvfrom()))
     assert.equal(1, fresh:sendmsg { data = "y", source = "127.0.0.8" })
     assert.equal("127.0.0.8", select(2, helper.readable(server):recvfrom()))
@@ -270,7 +275,9 @@ describe("sendmsg", function()
     need.ipv6(pending)
     local server, port = receiver(pending, "127.0.0.1", "recvttl")
     local client = assert(lsocket.connect("udp", "::ffff:127.0.0.1", port))
-    assert.equal(1, client:sendmsg { data = "x", ttl = 5, source = "::ffff:127.0.0.3" })
+    local sent = client:sendmsg { data = "x", ttl = 5, source = "::ffff:127.0.0.3" }
+    if not sent then pending "needs source and ttl in messages" end
+    assert.equal(1, sent)
     local _, m = receive(server)
     assert.equal(5, m.ttl)
     assert.equal("127.0.0.3", m.address)
@@ -394,11 +401,13 @@ describe("recverr", function()
   end
 
   it("tells the length that the path takes", function()
-    local sock = receiver(pending, "127.0.0.1", "recverr")
-    local known, set = pcall(sock.setopt, sock, "mtudiscover", "do")
-    if not known or not set then pending "needs the option mtudiscover" end
-    fails("EMSGSIZE", sock:sendto(("x"):rep(65507), "10.11.0.99", 9))
-    local _, m = sock:recverr(10)
+    need.sandbox(pending)
+    local sock = receiver(pending, "0.0.0.0", "recverr")
+    if not sock:setopt("mtudiscover", "do") then pending "needs the option mtudiscover" end
+    fails("EMSGSIZE", sock:sendto(("x"):rep(2000), "10.11.0.99", 9))
+    local data, m = sock:recverr(10)
+    assert.equal(("x"):rep(10), data)
+    assert.equal(2000, m.truncated)
     assert.equal("EMSGSIZE", m.error)
     assert.equal("local", m.origin)
     assert.equal(1500, m.mtu)

@@ -129,7 +129,8 @@ static int is_internet(const ls_Socket *s) { return s->family == AF_INET || s->f
 /* sock:recverr([size [, table]]) -> data, table | false | nil, message, name;  an error from the socket's queue */
 static int sock_recverr(lua_State *L) {
     const ls_Socket *s = ls_socket_self(L);
-    if (s->fd >= 0 && !is_internet(s)) return ls_fail(L, EOPNOTSUPP); /* which would ignore it, and give data */
+    if (s->fd < 0) return ls_fail(L, EBADF);
+    if (!is_internet(s)) return ls_fail(L, EOPNOTSUPP); /* which would ignore it, and give data */
     return receive(L, s, LS_CMSG_ERROR);
 }
 
