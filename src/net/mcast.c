@@ -152,13 +152,47 @@ static int ipv4_interface(unsigned index, Ipv4Interface *choice) {
 #define INTERFACE_OF(choice) (choice).imr_interface
 #endif
 
-static int send_ipv4(int fd, unsigned index, int ttl) {
-    unsigned char hops = (unsigned char)ttl; /* OpenBSD takes no int here */
+/* ---- sending ---- */
+
+int ls_mcast_setoctet(int fd, int option, int value) {
+    unsigned char octet = (unsigned char)value; /* OpenBSD takes no int here */
+    return set(fd, IPPROTO_IP, option, &octet, sizeof octet);
+}
+
+static int leave_by_ipv4(int fd, unsigned index) {
     Ipv4Interface choice;
-    int err = set(fd, IPPROTO_IP, IP_MULTICAST_TTL, &hops, sizeof hops);
-    if (err || index == 0) return err;
-    err = ipv4_interface(index, &choice);
+    int err = ipv4_interface(index, &choice);
+#if LS_HAVE_IP_MREQN
+    /* Asked for it, the kernel tells the address alone. Where there is none, the index does. */
+    if (index) ls_iface_address(index, &choice.imr_address);
+#endif
     return err ? err : set(fd, IPPROTO_IP, IP_MULTICAST_IF, &INTERFACE_OF(choice), sizeof INTERFACE_OF(choice));
+}
+
+int ls_mcast_setinterface(int fd, int family, unsigned index) {
+    int err;
+    if (family != AF_INET6) return leave_by_ipv4(fd, index);
+    err = set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
+    if (!err) leave_by_ipv4(fd, index); /* many systems refuse it */
+    return err;
+}
+
+int ls_mcast_getinterface(int fd, int family, unsigned *index) {
+    struct in_addr address;
+    size_t size = family == AF_INET6 ? sizeof *index : sizeof address;
+    int err;
+    *index = 0;
+    if (family == AF_INET6) return ls_fd_getopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index, &size);
+    err = ls_fd_getopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &address, &size);
+    if (!err && address.s_addr != INADDR_ANY) ls_iface_having(&address, index); /* it may have lost the address */
+    return err;
+}
+
+/* ---- mcast in connect ---- */
+
+static int send_ipv4(int fd, unsigned index, int ttl) {
+    int err = ls_mcast_setoctet(fd, IP_MULTICAST_TTL, ttl);
+    return err || index == 0 ? err : leave_by_ipv4(fd, index);
 }
 
 static int send_ipv6(int fd, unsigned index, int ttl) {

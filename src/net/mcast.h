@@ -19,4 +19,12 @@ int ls_mcast_receive(int fd, const ls_Addr *addr);
 /* Makes fd a sender to addr: may broadcast, packets live for ttl hops and leave by the zone of addr. Before connect. */
 int ls_mcast_send(int fd, const ls_Addr *addr, int ttl);
 
+/* The interface that packets to groups leave by, of a socket of that family; 0: the system's choice. An IPv6 socket is
+   told for IPv4, too, which it may speak. Of an IPv4 socket it is not known where the interface has no IPv4 address. */
+int ls_mcast_setinterface(int fd, int family, unsigned index);
+int ls_mcast_getinterface(int fd, int family, unsigned *index);
+
+/* The hops that packets to groups live (IP_MULTICAST_TTL), or whether they reach this machine (IP_MULTICAST_LOOP). */
+int ls_mcast_setoctet(int fd, int option, int value);
+
 #endif
