@@ -98,6 +98,9 @@ local functions = {
     may = { none, set "zero,one", set "zero,one", set("nil", counts) } },
   connect = { args = fixed("udp", "127.0.0.1", 9, 1), shifts = true,
     may = { none, none, set "zero,one", set("nil,zero,one" .. with_nul) } },
+  pair = { args = fixed "udp", may = { set "nil" } },
+  fromfd = { args = fixed(-1), may = { none }, skip = { set "zero,one,digits with NUL" } }, -- standard input and output
+  listenfds = { args = function() end, may = {} },
   resolve = { args = fixed "127.0.0.1", may = { none } },
   lookup = { args = fixed("127.0.0.1", "inet"), may = { names, set "nil" } },
   getinterfaces = { args = function() end, may = {} },
@@ -117,6 +120,13 @@ end
 
 local socket_only = { args = udp, may = { set "closed socket" } }
 
+-- A member of a group on the loopback interface, and what it would need to join it.
+local function member()
+  local sock = udp()
+  sock:join("239.1.2.3", 1, "127.0.0.1")
+  return sock, "239.1.2.3", 1, "127.0.0.1"
+end
+
 local methods = {
   info = { args = function() return udp(), nil end,
     may = { set "closed socket", set("nil", strings, numbers, "NaN") } },
@@ -133,9 +143,24 @@ local methods = {
     may = { none, descriptors, set(extents), set(extents) } },
   sendto = { args = function() return udp(), "x", "127.0.0.1", 9 end,
     may = { none, set(strings, numbers, "NaN"), none, set "one" } },
+  join = { args = function() return udp(), select(2, member()) end, may = { none, none, set "nil,one", set "nil" } },
+  leave = { args = member, may = { none, none, set "nil,one", set "nil" } },
   close = socket_only,
+  shutdown = { args = function() return (helper.tcp()), "rw" end, may = { none, set "nil" } },
+  detach = socket_only,
+  dup = socket_only,
+  inherit = { args = function() return udp(), true end, may = { none, set "nil,true,false" } },
   setopt = { args = function() return udp(), "rcvbuf", 4096 end, may = { none, none, set(counts) } },
   getopt = { args = function() return udp(), "rcvbuf" end, may = { none, none } },
+  recvmsg = { args = function() return udp(), 10, {} end, may = { none, set("nil", counts), set "nil,table" } },
+  recverr = { args = function() return udp(), 10, {} end, may = { none, set("nil", counts), set "nil,table" } },
+  sendmsg = { args = function() return udp(), { data = "x", address = "127.0.0.1", port = 9 } end,
+    may = { none, none } },
+  sendfds = { args = function() return (assert(lsocket.pair "udp")), "x", {} end,
+    may = { none, set(strings, numbers, "NaN"), set "table" } },
+  recvfds = { args = function() return (assert(lsocket.pair "udp")), 10, 1 end,
+    may = { none, set("nil", counts), set("nil,zero,one" .. with_nul) } },
+  peercred = { args = function() return (assert(lsocket.pair())) end, may = { none } },
   recvmany = { args = function() return full(), batch() end, may = { none, none } },
   sendmany = { args = function() return udp(), batch(), "127.0.0.1", 9 end,
     may = { none, none, set "nil", set "one" } },
@@ -200,6 +225,12 @@ local named = {
   backlog = set(counts),
   ttl = set("zero,one" .. with_nul),
   reuseaddr = set "true,false",
+  family = none,
+  localaddress = none, -- and of no use to bind, as the next one
+  localport = set "zero,one",
+  mode = none,
+  unlink = set "true,false",
+  inherit = set "true,false",
 }
 
 -- What the call answered: whether it was taken, or what is wrong with its way of failing.

@@ -10,9 +10,10 @@ typedef struct ls_Option ls_Option;
 /* A value that was read. */
 typedef struct ls_Setting {
     const ls_Option *option;
-    union {
-        int number;
-    } value;
+    int err; /* there is no such thing as the value names: what setting it fails with */
+    int number;
+    const char *text;
+    size_t len;
 } ls_Setting;
 
 /* The option of that name, or NULL. */
@@ -24,5 +25,8 @@ const char *ls_option_read(lua_State *L, int index, const ls_Option *option, ls_
 
 /* Sets it on an open socket whose family and type are known. 0 or an errno. */
 int ls_option_apply(ls_Socket *s, const ls_Setting *setting);
+
+/* Finds out which of the options that the socket's flags mirror are on. */
+void ls_option_mirror(ls_Socket *s);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *wrong_type(lua_State *L, int index, const char *expected) {
     return lua_pushfstring(L, "%s expected, got %s", expected, luaL_typename(L, index));
@@ -38,11 +39,17 @@ const char *ls_value_readaddress(lua_State *L, int index, const char **address, 
     return (*address)[0] != '@' && memchr(*address, '\0', *len) ? "address contains a NUL byte" : NULL;
 }
 
+/* A number, or a string of digits and nothing else, as in a zone. */
+static int is_index(lua_State *L, int index) {
+    if (lua_type(L, index) != LUA_TSTRING) return lua_type(L, index) == LUA_TNUMBER;
+    return lua_rawlen(L, index) > 0 && strspn(lua_tostring(L, index), "0123456789") == lua_rawlen(L, index);
+}
+
 const char *ls_value_readinterface(lua_State *L, int index, unsigned *interface, int *err) {
     const char *text;
     size_t len;
     int number = 0;
-    if (lua_type(L, index) == LUA_TNUMBER) {
+    if (is_index(L, index)) {
         const char *problem = ls_value_readint(L, index, "interface", 1, INT_MAX, &number);
         *interface = (unsigned)number;
         *err = 0;
@@ -50,6 +57,7 @@ const char *ls_value_readinterface(lua_State *L, int index, unsigned *interface,
     }
     if (lua_type(L, index) != LUA_TSTRING) return wrong_type(L, index, "interface name, index or address");
     text = lua_tolstring(L, index, &len);
+    if (memchr(text, '\0', len)) return "interface contains a NUL byte";
     *err = ls_iface_find(text, len, interface);
     return NULL;
 }
@@ -115,6 +123,53 @@ void ls_value_pushrecord(lua_State *L, const ls_Addr *addr, int zone) {
     lua_setfield(L, -2, "addr");
 }
 
+static void set_number(lua_State *L, const char *name, lua_Integer value) {
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, name);
+}
+
+void ls_value_pushcredentials(lua_State *L, const ls_Credentials *who) {
+    lua_createtable(L, 0, 3);
+    if (who->pid) set_number(L, "pid", (lua_Integer)who->pid);
+    set_number(L, "uid", (lua_Integer)who->uid);
+    set_number(L, "gid", (lua_Integer)who->gid);
+}
+
+int ls_value_file(lua_State *L, int index) {
+    FILE *file;
+    int same;
+    if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) return LS_VALUE_NOFILE;
+    luaL_getmetatable(L, LUA_FILEHANDLE);
+    same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    if (!same) return LS_VALUE_NOFILE;
+    file = ls_tofile(lua_touserdata(L, index));
+    return file ? fileno(file) : LS_VALUE_CLOSED;
+}
+
 const char *ls_value_family(int family) {
     return family == AF_INET ? "inet" : family == AF_INET6 ? "inet6" : family == AF_UNIX ? "unix" : "unknown";
+}
+
+typedef struct Type {
+    const char *name;
+    int type;
+} Type;
+
+static const Type types[] = { { "tcp", SOCK_STREAM }, { "udp", SOCK_DGRAM }, { "seqpacket", SOCK_SEQPACKET } };
+
+enum { TYPES = sizeof types / sizeof types[0] };
+
+int ls_value_type(const char *name) {
+    int i;
+    for (i = 0; i < TYPES; i++)
+        if (strcasecmp(types[i].name, name) == 0) return types[i].type;
+    return 0;
+}
+
+const char *ls_value_typename(int type) {
+    int i;
+    for (i = 0; i < TYPES; i++)
+        if (types[i].type == type) return types[i].name;
+    return "unknown";
 }

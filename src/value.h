@@ -4,6 +4,7 @@
 
 #include "compat.h"
 #include "net/addr.h"
+#include "net/unix.h"
 
 #include <limits.h>
 
@@ -18,7 +19,8 @@ const char *ls_value_readint(lua_State *L, int index, const char *what, int low,
 const char *ls_value_readport(lua_State *L, int index, int *port);
 const char *ls_value_readaddress(lua_State *L, int index, const char **address, size_t *len);
 
-/* interface: its name, its index (a positive integer), or a numeric address that it has; *err: what ls_iface_find says. */
+/* interface: its name, its index (a positive integer), or a numeric address that it has. *err: whether there is one, as
+   ls_iface_find says. */
 const char *ls_value_readinterface(lua_State *L, int index, unsigned *interface, int *err);
 
 /* The same for an argument; these raise. */
@@ -47,7 +49,19 @@ void ls_value_pushpeer(lua_State *L, const ls_Addr *addr);
 /* Pushes a table { family = , addr = }. */
 void ls_value_pushrecord(lua_State *L, const ls_Addr *addr, int zone);
 
-/* "inet", "inet6", "unix" */
+/* Pushes a table { pid = , uid = , gid = }. */
+void ls_value_pushcredentials(lua_State *L, const ls_Credentials *who);
+
+/* The descriptor of a file of Lua's io library; LS_VALUE_CLOSED: it is closed; LS_VALUE_NOFILE: it is none. */
+enum { LS_VALUE_CLOSED = -1, LS_VALUE_NOFILE = -2 };
+int ls_value_file(lua_State *L, int index);
+
+/* "inet", "inet6", "unix", "unknown" */
 const char *ls_value_family(int family);
+
+/* "tcp", "udp", "seqpacket", in any case of letters -> SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET; 0 for another name.
+   typename: back; "unknown" for another type. */
+int ls_value_type(const char *name);
+const char *ls_value_typename(int type);
 
 #endif

@@ -14,8 +14,11 @@
 ---@field _VERSION string     the library's version: `"2.0.0"`
 local lsocket = {}
 
----In any case of letters. With a unix domain address, tcp is a stream and udp a datagram socket.
----@alias lsocket.Type "tcp" | "udp" | "mcast"
+---In any case of letters. With a unix domain address, tcp is a stream, udp a datagram socket, seqpacket a connection of
+---records.
+---@alias lsocket.Type "tcp" | "udp" | "mcast" | "seqpacket"
+
+---@alias lsocket.Family "inet" | "inet6" | "unix"
 
 ---What select takes: a socket, anything with a getfd method, or a descriptor.
 ---@alias lsocket.Selectable lsocket.Socket | lsocket.HasDescriptor | integer
@@ -38,10 +41,10 @@ local lsocket = {}
 ---What info() gives.
 ---@class lsocket.Info
 ---@field fd integer                        the descriptor; -1 when closed
----@field family "inet" | "inet6" | "unix"  the kind of address
----@field type "tcp" | "udp" | "unknown"    stream, datagram, or closed
----@field listening boolean                 made by bind, and open
----@field multicast boolean                 made with type "mcast"
+---@field family lsocket.Family | "unknown"  the kind of address
+---@field type "tcp" | "udp" | "seqpacket" | "pipe" | "tty" | "file" | "unknown"  "unknown" when closed, and for others
+---@field listening boolean                 made by bind, and open; adopted: it listens, or is udp without a peer
+---@field multicast boolean                 made with type "mcast", or member of a group
 
 ---What getinterfaces gives, for each address of each interface.
 ---@class lsocket.Interface
@@ -64,23 +67,30 @@ local lsocket = {}
 ---@field multicast true?    it can multicast
 ---@field pointopoint true?  it leads to one peer
 
----Named arguments of bind. An unknown name raises.
----@class lsocket.BindArguments
+---Named arguments of bind and connect: beside those here, any option that can be set. An unknown name raises.
+---@class lsocket.Arguments
+---@field family lsocket.Family?     what the address must be, or a name resolve to
+---@field mode string?               permissions of the path that is bound to: octal digits, `"660"`
+---@field unlink boolean?            remove a dead socket's file first; false by default
+---@field inherit boolean?           programs that are started get the descriptor; false by default
+---@field [lsocket.Option] any       as setopt takes it
+
+---Named arguments of bind.
+---@class lsocket.BindArguments: lsocket.Arguments
 ---@field type lsocket.Type?         "tcp" by default
 ---@field address string?            "0.0.0.0" by default
 ---@field port (integer | string)?   0 to 65535, 0: the system chooses; needed but for unix domain addresses
 ---@field backlog integer?           connections that may wait to be accepted; 5 by default
----@field reuseaddr boolean?         share the address with others that do so; false by default
----@field ttl integer?               of no use here
 
----Named arguments of connect. An unknown name raises.
----@class lsocket.ConnectArguments
+---Named arguments of connect.
+---@class lsocket.ConnectArguments: lsocket.Arguments
 ---@field type lsocket.Type?         "tcp" by default
 ---@field address string             address, path, abstract name or host name
 ---@field port (integer | string)?   0 to 65535; needed but for unix domain addresses
----@field ttl integer?               hops that multicast packets live, 0 to 255; 1 by default
+---@field localaddress string?       where it is bound to before: numeric address, path, or `@` and an abstract name
+---@field localport (integer | string)?  0 to 65535; 0, the system chooses, by default
+---@field ttl integer?               with type mcast: hops that multicast packets live, 0 to 255; 1 by default
 ---@field backlog integer?           of no use here
----@field reuseaddr boolean?         of no use here
 
 ---Makes a socket with a local address; a TCP socket or unix stream listens.
 ---A host name is looked up, which blocks.
@@ -109,6 +119,26 @@ function lsocket.bind(type, address, port, backlog) end
 ---@overload fun(address: string, port: integer | string | nil, ttl: integer?): lsocket.Socket?, string?, string?
 ---@overload fun(arguments: lsocket.ConnectArguments): lsocket.Socket?, string?, string?
 function lsocket.connect(type, address, port, ttl) end
+
+---Makes two unix domain sockets that are connected to each other.
+---@param type ("tcp" | "udp" | "seqpacket")?  streams by default
+---@return lsocket.Socket? socket             one end, or nil
+---@return lsocket.Socket | string | nil peer the other end, or a message
+---@return string? name                       the error's symbol: "EMFILE"
+function lsocket.pair(type) end
+
+---Makes a socket of an open descriptor, which the library owns from then on: a socket, a pipe, a terminal.
+---@param fd integer
+---@return lsocket.Socket? socket  or nil
+---@return string? message         the system's text
+---@return string? name            the error's symbol: "EBADF"
+function lsocket.fromfd(fd) end
+
+---The sockets that systemd has passed to this process, and their names; only the first call gives any.
+---@return lsocket.Socket[]? sockets      empty where nothing was passed
+---@return string[] | string | nil names  one for each socket, "unknown" where it has none; or a message
+---@return string? name                   the error's symbol: "EINVAL": the environment contradicts itself; "EBADF"
+function lsocket.listenfds() end
 
 ---Waits until any of the sockets is ready, or the time is over. The first number is the time, wherever it stands.
 ---@param read lsocket.Selectable[]?   to read or accept from
@@ -261,6 +291,45 @@ function Lookup:getfd() end
 ---@return true
 function Lookup:cancel() end
 
+---A process that has or had a unix domain socket.
+---@class lsocket.Credentials
+---@field pid integer?  absent where the system does not tell it
+---@field uid integer
+---@field gid integer
+
+---What there is to know about data that came. Only what the system told is there.
+---@class lsocket.Message
+---@field address string?           who sent it; of an error: where the datagram was sent to
+---@field port integer?
+---@field truncated integer?        the true length in bytes of a datagram that was cut
+---@field destination string?       the address that it was sent to
+---@field interface integer?        the index of the interface by which it came
+---@field ttl integer?              hops that were left
+---@field tos integer?              the byte of its service class
+---@field ecn integer?              its two lowest bits
+---@field timestamp number?         when it came, in seconds since 1970
+---@field segment integer?          bytes of each of the datagrams that the data consists of
+---@field credentials lsocket.Credentials?  who sent it over a unix domain socket
+---@field controltruncated true?    some of this was lost
+---@field error string?             from recverr: the symbol
+---@field origin ("icmp" | "icmp6" | "local" | "other")?
+---@field type integer?             of the ICMP message
+---@field code integer?             of the ICMP message
+---@field offender string?          who sent the ICMP message
+---@field mtu integer?              the longest packet that the path takes
+
+---What sendmsg is to send, and how.
+---@class lsocket.Letter
+---@field data string | number | (string | number)[]
+---@field address string?           where it goes: numeric address, path, or `@` and an abstract name
+---@field port (integer | string)?
+---@field source string?            the address of this machine that it is sent from
+---@field interface (string | integer)?  that it leaves by: name, index or address
+---@field ttl integer?              1 to 255
+---@field tos integer?              0 to 255
+---@field ecn integer?              0 to 3
+---@field segment integer?          bytes of the datagrams that data is cut in
+
 ---A socket. It owns its descriptor, which never blocks; collecting the socket closes it.
 ---A closed socket's methods answer `nil, "Bad file descriptor", "EBADF"`.
 ---@class lsocket.Socket
@@ -363,6 +432,71 @@ function Socket:recvmany(batch) end
 ---@return string? name                 the error's symbol: "EMSGSIZE", "EDESTADDRREQ"
 function Socket:sendmany(batch, address, port) end
 
+---Reads as recv does, with what there is to know about the data; options ask the system for more than the sender.
+---@param size integer?                       the most that is wanted, in bytes; 65536 by default
+---@param table lsocket.Message?              refilled and returned; a new one without it
+---@return string | false | nil data          false: nothing yet; nil alone: the end of the stream
+---@return lsocket.Message | string | nil message  or the system's text
+---@return string? name                       the error's symbol
+function Socket:recvmsg(size, table) end
+
+---Sends data as the table says. An unknown field raises.
+---@param message lsocket.Letter
+---@return integer | false | nil count  bytes taken; false: no room now
+---@return string? text                 the system's text
+---@return string? name                 the error's symbol: "EAFNOSUPPORT", "EOPNOTSUPP"
+function Socket:sendmsg(message) end
+
+---Takes the next error from the queue that the option recverr switches on. address and port are where the datagram
+---in question was sent to.
+---@param size integer?               the most that is wanted of the datagram, in bytes; 65536 by default
+---@param table lsocket.Message?      refilled and returned; a new one without it
+---@return string | false | nil data  the beginning of the datagram; false: no error waits
+---@return lsocket.Message | string | nil message  or the system's text
+---@return string? name               the error's symbol: "EOPNOTSUPP"
+function Socket:recverr(size, table) end
+
+---Sends data and descriptors over a unix domain socket.
+---@param data string | number                    at least one byte on a stream
+---@param objects (lsocket.Selectable | file*)[]  at most 253
+---@return integer | false | nil count            bytes taken; false: no room now
+---@return string? message                        the system's text
+---@return string? name                           the error's symbol: "EBADF", "EOPNOTSUPP"
+function Socket:sendfds(data, objects) end
+
+---Receives data and the descriptors that came with it, over a unix domain socket.
+---@param size integer?                 the most that is wanted, in bytes; 65536 by default
+---@param max integer?                  the most descriptors that are wanted; more are closed; 253 by default
+---@return string | false | nil data    false: nothing yet; nil alone: the end of the stream
+---@return lsocket.Socket[] | string | nil objects  close-on-exec; or the system's text
+---@return integer | true | string | nil lost  how many were closed; true: the system had no room; or the error's symbol
+---@return integer? length              the true length in bytes of a datagram that was cut
+function Socket:recvfds(size, max) end
+
+---Who is at the other end of a unix domain socket.
+---@return lsocket.Credentials? credentials
+---@return string? message  the system's text
+---@return string? name     the error's symbol: "ENOTCONN", "EOPNOTSUPP", "ENOPROTOOPT"
+function Socket:peercred() end
+
+---Makes the socket a member of a multicast group on one interface.
+---@param group string                  a numeric group: 224.0.0.0/4 or ff00::/8; a zone is the interface
+---@param interface (string | integer)? name, index, or numeric address of the interface; the system's choice by default
+---@param source string?                a numeric address: hear this sender only
+---@return true? ok                     joined
+---@return string? message              the system's text
+---@return string? name                 the error's symbol: "EADDRINUSE", "ENODEV"
+function Socket:join(group, interface, source) end
+
+---Ends what join with the same arguments began.
+---@param group string
+---@param interface (string | integer)?
+---@param source string?
+---@return true? ok                     left
+---@return string? message              the system's text
+---@return string? name                 the error's symbol: "EADDRNOTAVAIL": not joined
+function Socket:leave(group, interface, source) end
+
 ---Options of sockets.
 ---@alias lsocket.Option "rcvbuf" | "sndbuf" | "segment" | "gro"
 
@@ -380,6 +514,32 @@ function Socket:setopt(name, value) end
 ---@return string? message         the system's text
 ---@return string? symbol          the error's symbol: "ENOPROTOOPT"
 function Socket:getopt(name) end
+
+---Ends one direction of a connection, or both, and leaves the descriptor open.
+---@param how ("r" | "w" | "rw")?  nothing more is read, sent, or both, which is the default
+---@return true? ok         done
+---@return string? message  the system's text
+---@return string? name     the error's symbol: "ENOTCONN"
+function Socket:shutdown(how) end
+
+---A second object, with a descriptor of its own, for the same socket.
+---@return lsocket.Socket? socket  or nil
+---@return string? message         the system's text
+---@return string? name            the error's symbol: "EMFILE"
+function Socket:dup() end
+
+---Gives the descriptor away, open as it is; the object is as good as closed.
+---@return integer? descriptor  the caller's from now on
+---@return string? message      the system's text
+---@return string? name         the error's symbol: "EBADF"
+function Socket:detach() end
+
+---Lets programs that the process starts have the descriptor, or not.
+---@param on boolean?       true by default
+---@return true? ok         done
+---@return string? message  the system's text
+---@return string? name     the error's symbol: "EBADF"
+function Socket:inherit(on) end
 
 ---Closes the socket; harmless when it is closed.
 ---@return true? ok         closed
