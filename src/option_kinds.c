@@ -1,4 +1,4 @@
-/* The kinds of values that options have: how they are read, set and told. Which options there are is left to option.c. */
+/* Kinds of values that options have: how they are read, set and told. Which options there are is left to option.c. */
 #include "option_kinds.h"
 
 #include "err.h"

@@ -375,8 +375,11 @@ function Socket:sendmany(batch, address, port) end
 ---| "tos" | "mcastttl" | "mcastloop" | "mcastif" | "mcastall" | "pktinfo" | "recvttl" | "recvtos" | "recverr"
 ---| "mtudiscover" | "mtu" | "freebind" | "transparent" | "bindaddressnoport" | "segment" | "gro"
 
+---The value of an option that is set by number: a C int, or bytes.
+---@alias lsocket.Bytes integer | string
+
 ---Sets an option, by name or by the system's numbers.
----@overload fun(self: lsocket.Socket, level: integer, n: integer, value: integer | string): true?, string?, string?
+---@overload fun(self: lsocket.Socket, level: integer, number: integer, value: lsocket.Bytes): true?, string?, string?
 ---@param name lsocket.Option
 ---@param value integer | number | boolean | string  as the manual's table of options says
 ---@return true? ok                set
@@ -385,8 +388,8 @@ function Socket:sendmany(batch, address, port) end
 function Socket:setopt(name, value) end
 
 ---What an option is set to. By number: an integer, or with a size the bytes.
----@overload fun(self: lsocket.Socket, level: integer, n: integer): integer?, string?, string?
----@overload fun(self: lsocket.Socket, level: integer, n: integer, size: integer): string?, string?, string?
+---@overload fun(self: lsocket.Socket, level: integer, number: integer): integer?, string?, string?
+---@overload fun(self: lsocket.Socket, level: integer, number: integer, size: integer): string?, string?, string?
 ---@param name lsocket.Option
 ---@return integer | number | boolean | string | table | nil value
 ---@return string? message         the system's text
