@@ -43,7 +43,8 @@
 #ifndef SO_INCOMING_CPU
 #define SO_INCOMING_CPU ABSENT
 #endif
-#ifndef SO_PASSCRED
+#if !LS_HAVE_UCRED
+#undef SO_PASSCRED
 #define SO_PASSCRED ABSENT
 #endif
 #ifndef SO_DOMAIN
@@ -105,10 +106,10 @@
 #ifndef IP_RECVTOS
 #define IP_RECVTOS ABSENT
 #endif
-#ifndef IP_RECVERR
+#if !LS_HAVE_ERROR_QUEUE
+#undef IP_RECVERR
+#undef IPV6_RECVERR
 #define IP_RECVERR ABSENT
-#endif
-#ifndef IPV6_RECVERR
 #define IPV6_RECVERR ABSENT
 #endif
 #ifndef IP_MULTICAST_ALL
@@ -159,11 +160,9 @@
 #else
 #define TIMESTAMP SO_TIMESTAMP
 #endif
-#if defined(IP_RECVPKTINFO)
-#define PKTINFO IP_RECVPKTINFO
-#elif defined(IP_PKTINFO)
+#if LS_HAVE_IP_PKTINFO
 #define PKTINFO IP_PKTINFO
-#elif defined(IP_RECVDSTADDR)
+#elif LS_HAVE_IP_SENDSRCADDR
 #define PKTINFO IP_RECVDSTADDR
 #else
 #define PKTINFO ABSENT
