@@ -62,14 +62,18 @@ local function documented()
   return signatures
 end
 
--- The annotated functions with their parameters as one text, and the constants.
+-- The annotated functions with their parameters, those of overloads too, as one text, and the constants.
 local function annotated()
-  local names = {}
+  local names, further = {}, ""
   for line in lines_of(read("types/lsocket.lua")) do
     local class, separator, name, parameters = line:match("^function (%a+)([.:])([%w_]+)(%b()) end$")
     if class then
-      names[class:lower() .. separator .. name] = parameters
+      names[class:lower() .. separator .. name] = parameters .. further
+      further = ""
     else
+      for parameter in (line:match("^%-%-%-@overload fun(%b())") or ""):gmatch("(%w+)%??:") do
+        further = further .. " " .. parameter
+      end
       name = line:match("^lsocket%.([%w_]+) = ")
       if name then names["lsocket." .. name] = "" end
     end
