@@ -13,13 +13,17 @@ static void move_to_front(ls_Bytes *b) {
     b->end = count;
 }
 
+/* Always another block: a small one that stays where a large one was would keep its place from being used again. */
 static int resize(ls_Bytes *b, size_t size) {
-    char *memory;
-    move_to_front(b);
-    memory = realloc(b->memory, size);
+    size_t count = ls_bytes_count(b);
+    char *memory = malloc(size);
     if (!memory) return ENOMEM;
+    if (count > 0) memcpy(memory, b->memory + b->first, count);
+    free(b->memory);
     b->memory = memory;
     b->size = size;
+    b->first = 0;
+    b->end = count;
     return 0;
 }
 
