@@ -99,11 +99,12 @@ LS_HOT void push_bytes(lua_State *L, const ls_Bytes *bytes, size_t from, size_t 
 }
 #else
 static void push_long(lua_State *L, const ls_Bytes *bytes, size_t from, size_t len) {
-    char *copy = ls_state_lend(L, LS_STATE_RECEIVE, len);
-    if (ls_bytes_count(bytes) < from + len) len = from = 0; /* lending ran a finalizer: nobody will see the string */
+    int large = len > RECEIVE_SIZE; /* too large to be kept for the next time */
+    char *copy = large ? ls_newuserdata(L, len) : ls_state_lend(L, LS_STATE_RECEIVE, RECEIVE_SIZE);
+    if (ls_bytes_count(bytes) < from + len) len = from = 0; /* that ran a finalizer: nobody will see the string */
     memcpy(copy, ls_bytes_front(bytes) + from, len);
     lua_pushlstring(L, copy, len);
-    ls_state_giveback(L, LS_STATE_RECEIVE, -2);
+    if (!large) ls_state_giveback(L, LS_STATE_RECEIVE, -2);
     lua_remove(L, -2);
 }
 
