@@ -69,6 +69,7 @@ helper.texts = {
   EAGAIN = "Resource temporarily unavailable",
   EAI_NONAME = "Name or service not known",
   EBADF = "Bad file descriptor",
+  ECANCELED = "Operation canceled",
   ECONNREFUSED = "Connection refused",
   ECONNRESET = "Connection reset by peer",
   EEXIST = "File exists",
@@ -157,6 +158,12 @@ end
 function helper.settle()
   collectgarbage()
   collectgarbage()
+end
+
+-- Leaves something behind that runs this when the collector finds it.
+function helper.when_collected(run)
+  if newproxy then getmetatable(newproxy(true)).__gc = run -- luacheck: globals newproxy
+  else setmetatable({}, { __gc = run }) end
 end
 
 -- ---- sockets ----
@@ -272,14 +279,15 @@ end
 
 helper.interpreter = find_interpreter()
 
--- The command line that runs spec/child/<program>.lua with the interpreter and the library of this process.
+-- The command line that runs spec/child/<program>.lua, or where the program is "samples/<name>", that of the samples,
+-- with the interpreter and the library of this process.
 function helper.command(program, ...)
   local words = { "env -u LUA_INIT" }
   for minor = 1, 5 do words[#words + 1] = ("-u LUA_PATH_5_%d -u LUA_CPATH_5_%d"):format(minor, minor) end
   words[#words + 1] = "LUA_PATH=" .. helper.quote(package.path)
   words[#words + 1] = "LUA_CPATH=" .. helper.quote(package.cpath)
   words[#words + 1] = helper.quote(helper.interpreter)
-  words[#words + 1] = "spec/child/" .. program .. ".lua"
+  words[#words + 1] = (program:find "^samples/" and "" or "spec/child/") .. program .. ".lua"
   for _, word in ipairs { ... } do words[#words + 1] = helper.quote(word) end
   return table.concat(words, " ")
 end

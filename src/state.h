@@ -17,6 +17,7 @@ enum { /* its fields */
     LS_STATE_POLLERS,    /* weak keys: every poller there is */
     LS_STATE_FORGET,     /* the function behind ls_state_forget */
     LS_STATE_BATCH,      /* the metatable of batches */
+    LS_STATE_LOOKUP,     /* the metatable of lookups */
     LS_STATE_BUFFER,     /* the metatable of buffers */
     LS_STATE_SIZE = LS_STATE_BUFFER
 };
