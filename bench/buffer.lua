@@ -38,22 +38,12 @@ end
 
 add("C", function(count) cref.lines(to:getfd(), count) end)
 
-local buffer, array = lsocket.buffer(), {}
+local buffer = lsocket.buffer()
 add("lsocket", function(count)
    repeat
       buffer:recv(to)
       while buffer:line() do count = count - 1 end
    until count == 0
-end)
-add("lsocket lines", function(count)
-   local last -- each line is looked at
-   repeat
-      buffer:recv(to)
-      local lines = buffer:lines(array) or {}
-      for i = 1, #lines do last = lines[i] end
-      count = count - #lines
-   until count == 0
-   return last
 end)
 
 -- On a busy machine some of the data may arrive a little later.

@@ -28,8 +28,6 @@ return {
 
    { "buffer", "lines of 80 bytes", "lua5.4", "lsocket", "ratio", 0.8 },
    { "buffer", "lines of 80 bytes", "luajit", "lsocket", "ratio", 0.8 },
-   { "buffer", "lines of 80 bytes", "lua5.4", "lsocket lines", "ratio", 0.8 },
-   { "buffer", "lines of 80 bytes", "luajit", "lsocket lines", "ratio", 0.8 },
 
    { "churn", "accept", "lua5.4", "lsocket", "ratio", 0.95 },
    { "churn", "connect", "lua5.4", "lsocket", "ratio", 0.98 },

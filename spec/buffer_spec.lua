@@ -89,33 +89,6 @@ describe("buffer:line", function()
   end)
 end)
 
-describe("buffer:lines", function()
-  it("gives all lines that are there", function()
-    local buffer = holding "one\r\ntwo\n\nrest"
-    assert.same({ "one", "two", "" }, buffer:lines())
-    assert.equal("rest", buffer:some())
-    assert.same({ n = 1, false }, pack(buffer:lines()))
-  end)
-
-  it("refills an array, and ends it there", function()
-    local buffer, array = holding "1\n2\n3\n", {}
-    assert.equal(array, buffer:lines(array))
-    assert.same({ "1", "2", "3" }, array)
-    buffer:append "4\n"
-    assert.equal(array, buffer:lines(array))
-    assert.same({ "4" }, array)
-    assert.is_false(buffer:lines(array))
-  end)
-
-  it("gives those before a line that is too long, and then says that it is", function()
-    local buffer = holding("ab\ncd\nefgh\n", 3)
-    assert.same({ "ab", "cd" }, buffer:lines())
-    too_long(buffer:lines())
-    too_long(buffer:line())
-    assert.equal("efgh\n", buffer:some())
-  end)
-end)
-
 describe("buffer:take and buffer:some", function()
   it("take exactly so many, or none", function()
     local buffer = holding "abcdef"
@@ -352,18 +325,6 @@ function Model:line(keep)
   return keep and line .. "\n" or (line:gsub("\r$", ""))
 end
 
-function Model:lines()
-  local list = {}
-  while true do
-    local line, message, name = self:line()
-    if not line then
-      if #list > 0 then return list end
-      return line, message, name
-    end
-    list[#list + 1] = line
-  end
-end
-
 function Model:take(count) return #self.data >= count and self:drop(count) end
 function Model:some(most) return self.data ~= "" and self:drop(most or #self.data) end
 
@@ -394,8 +355,7 @@ local function random_step()
   if choice <= 8 then
     return "upto", delimiters[math.random(#delimiters)], math.random(2) == 1 and math.random(60) or nil
   end
-  if choice == 9 then return "lines" end
-  if choice == 10 then return "take", math.random(0, 30) end
+  if choice <= 10 then return "take", math.random(0, 30) end
   if choice == 11 then return "some", math.random(4) > 1 and math.random(0, 30) or nil end
   if math.random(5) == 1 then return "clear" end
   return "append", random_data()
@@ -440,7 +400,7 @@ describe("the memory of buffers", function()
 end)
 
 describe("a finalizer that uses the buffer", function()
-  for _, method in ipairs { "line", "upto", "lines" } do
+  for _, method in ipairs { "line", "upto" } do
     for _, size in ipairs { 0, 100, 2000 } do
       it("takes from it while " .. method .. " makes a string of " .. size .. " bytes, and nothing is lost", function()
         local output, status = helper.run(helper.command("intruder", method, size, 1500))

@@ -40,15 +40,6 @@ LS_HOT size_t ls_value_size(lua_State *L, int arg, size_t fallback) {
     return LS_LIKELY(size > 0 && size <= INT_MAX) ? (size_t)size : ls_value_anysize(L, arg, fallback);
 }
 
-/* Ends an array at this place of the stack that was refilled: clears what is left of the one before. */
-LS_HOT void ls_value_cut(lua_State *L, int table, int n) {
-    int old = (int)lua_rawlen(L, table);
-    for (; old > n; old--) {
-        lua_pushnil(L);
-        lua_rawseti(L, table, old);
-    }
-}
-
 /* Pushes the address as text; zone: with its %zone. */
 void ls_value_pushtext(lua_State *L, const ls_Addr *addr, int zone);
 

@@ -303,13 +303,6 @@ function Buffer:append(data) end
 ---@return string? name               "EMSGSIZE"
 function Buffer:line(keep) end
 
----Takes all lines that are complete, without their ends.
----@param array string[]?                 refilled and returned; a new one without it
----@return string[] | false | nil lines   false: there is none
----@return string? message                "record too long"
----@return string? name                   "EMSGSIZE"
-function Buffer:lines(array) end
-
 ---Takes what is before a delimiter, which goes, too.
 ---@param delimiter string              at least one byte
 ---@param max integer?                  the longest record for this call, 1 to 2147483647; the buffer's by default

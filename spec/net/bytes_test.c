@@ -126,11 +126,8 @@ static void searches_lines_once(void **state) {
     assert_int_equal(ls_bytes_line(&b, 4, &at), 0);
     assert_int_equal(at, 4);
     assert_int_equal(ls_bytes_line(&b, 3, &at), EMSGSIZE);
-    assert_int_equal(ls_bytes_lineafter(&b, 5, LS_BYTES_UNLIMITED, &at), EAGAIN);
-    assert_int_equal(ls_bytes_lineafter(&b, 5, 1, &at), EMSGSIZE);
     ls_bytes_drop(&b, 5);
     assert_int_equal(b.lined, 0);
-    ls_bytes_nolines(&b);
     assert_int_equal(ls_bytes_line(&b, 1, &at), EMSGSIZE);
     assert_int_equal(ls_bytes_line(&b, 2, &at), EAGAIN);
     append(&b, "\n");
