@@ -35,7 +35,7 @@ local function real_names()
   local names = {}
   for name in pairs(lsocket) do names["lsocket." .. name] = true end
   local objects = { assert(lsocket.bind("udp", "127.0.0.1", 0)), assert(lsocket.poller()), lsocket.batch(1),
-    assert(lsocket.lookup "127.0.0.1") }
+    lsocket.buffer(), assert(lsocket.lookup "127.0.0.1") }
   for _, object in ipairs(objects) do
     local metatable = getmetatable(object)
     for name in pairs(metatable.__index) do names[metatable.__type .. ":" .. name] = true end

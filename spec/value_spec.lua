@@ -64,6 +64,8 @@ local function set(...)
 end
 
 local none = set()
+local anything = {}
+for name in pairs(odd) do anything[name] = true end
 local strings = "empty string,string,NUL string,string with NUL,path with NUL,digits with NUL,negative string," ..
   "long string,long digits,long path,long abstract name"
 local names = set "empty string,string,negative string,long string,long digits,long path,long abstract name"
@@ -110,6 +112,7 @@ local functions = {
       none, none } },
   poller = { args = fixed "poll", may = { set "nil" } },
   batch = { args = fixed(1, 100), may = { set("one", with_nul), set("nil,one", with_nul) } },
+  buffer = { args = fixed(100), may = { set("nil,one,70000,2^31-1", with_nul) } },
 }
 
 local function batch()
@@ -211,6 +214,27 @@ local batch_methods = {
 
 local batch_metamethods = { __gc = batch_only, __len = batch_only, __tostring = batch_only }
 
+local function buffer()
+  local made = lsocket.buffer()
+  made:append "one\ntwo\n"
+  return made
+end
+
+local buffer_only = { args = buffer, may = { none } }
+
+local buffer_methods = {
+  recv = { args = function() return buffer(), full(), 10 end, may = { none, none, set("nil", counts) } },
+  append = { args = function() return buffer(), "x" end, may = { none, set(strings, numbers, "NaN") } },
+  line = { args = function() return buffer(), false end, may = { none, anything } },
+  upto = { args = function() return buffer(), "\n", 10 end,
+    may = { none, set(strings, numbers, "NaN"), set("nil,one,70000,2^31-1", with_nul) } },
+  take = { args = function() return buffer(), 3 end, may = { none, set(counts) } },
+  some = { args = function() return buffer(), 3 end, may = { none, set("nil", counts) } },
+  clear = buffer_only,
+}
+
+local buffer_metamethods = { __gc = buffer_only, __len = buffer_only, __tostring = buffer_only }
+
 local function lookup() return (assert(lsocket.lookup "127.0.0.1")) end
 
 local lookup_only = { args = lookup, may = { none } }
@@ -224,6 +248,7 @@ local classes = {
   socket = { object = closed_socket, methods = methods, metamethods = metamethods },
   poller = { object = poller, methods = poller_methods, metamethods = poller_metamethods },
   batch = { object = batch, methods = batch_methods, metamethods = batch_metamethods },
+  buffer = { object = buffer, methods = buffer_methods, metamethods = buffer_metamethods },
   lookup = { object = lookup, methods = lookup_methods, metamethods = lookup_metamethods },
 }
 
