@@ -191,6 +191,7 @@ int luaopen_lsocket(lua_State *L) {
     ls_option_open(L);
     ls_lookup_open(L);
     ls_iface_open(L);
+    ls_clock_open(L);
     set_constant(L, "INADDR_ANY", ANY_IPV4);
     set_constant(L, "IN6ADDR_ANY", "::");
     set_constant(L, "_VERSION", VERSION);
