@@ -247,7 +247,7 @@ describe("bind with named arguments", function()
   end)
 
   it("raises for wrong values, and says under which name they stand", function()
-    raises("type: tcp, udp or mcast expected", function() lsocket.bind { type = "sctp", port = 0 } end)
+    raises("type: tcp, udp, mcast or seqpacket expected", function() lsocket.bind { type = "sctp", port = 0 } end)
     raises("port: ", function() lsocket.bind { port = 65536 } end)
     raises("port: ", function() lsocket.bind { port = {} } end)
     raises("address: ", function() lsocket.bind { address = 127, port = 0 } end)

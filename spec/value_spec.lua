@@ -97,6 +97,9 @@ local functions = {
     may = { none, set "zero,one", set "zero,one", set("nil", counts) } },
   connect = { args = fixed("udp", "127.0.0.1", 9, 1), shifts = true,
     may = { none, none, set "zero,one", set("nil,zero,one" .. with_nul) } },
+  pair = { args = fixed "udp", may = { set "nil" } },
+  fromfd = { args = fixed(-1), may = { none }, skip = { set "zero,one,digits with NUL" } }, -- standard input and output
+  listenfds = { args = function() end, may = {} },
   resolve = { args = fixed "127.0.0.1", may = { none } },
   getinterfaces = { args = function() end, may = {} },
   now = { args = function() end, may = {} },
@@ -133,6 +136,10 @@ local methods = {
   sendto = { args = function() return udp(), "x", "127.0.0.1", 9 end,
     may = { none, set(strings, numbers, "NaN"), none, set "one" } },
   close = socket_only,
+  shutdown = { args = function() return (helper.tcp()), "rw" end, may = { none, set "nil" } },
+  detach = socket_only,
+  dup = socket_only,
+  inherit = { args = function() return udp(), true end, may = { none, set "nil,true,false" } },
   setopt = { args = function() return udp(), "rcvbuf", 4096 end, may = { none, none, set(counts) } },
   getopt = { args = function() return udp(), "rcvbuf" end, may = { none, none } },
   recvmany = { args = function() return full(), batch() end, may = { none, none } },
@@ -190,6 +197,12 @@ local named = {
   backlog = set(counts),
   ttl = set("zero,one" .. with_nul),
   reuseaddr = set "true,false",
+  family = none,
+  localaddress = none, -- and of no use to bind, as the next one
+  localport = set "zero,one",
+  mode = none,
+  unlink = set "true,false",
+  inherit = set "true,false",
 }
 
 -- What the call answered: whether it was taken, or what is wrong with its way of failing.

@@ -127,7 +127,7 @@ static int sock_recvmany(lua_State *L) {
     const ls_Socket *s = ls_socket_self(L);
     ls_Batch *b = check_batch(L, 2);
     int err;
-    if (s->type == SOCK_STREAM && s->fd >= 0) return ls_fail(L, EOPNOTSUPP);
+    if (s->type != SOCK_DGRAM && s->fd >= 0) return ls_fail(L, EOPNOTSUPP);
     err = ls_dgram_recv(b, s->fd, s->flags & LS_SOCKET_GRO);
     return LS_LIKELY(!err) ? push_count(L, ls_dgram_left(b)) : ls_fail_io(L, err);
 }
@@ -145,7 +145,7 @@ static int sock_sendmany(lua_State *L) {
         if (!err) err = ls_addr_suit(&to, s->family);
         route.to = &to;
     }
-    if (s->type == SOCK_STREAM && s->fd >= 0) return ls_fail(L, EOPNOTSUPP);
+    if (s->type != SOCK_DGRAM && s->fd >= 0) return ls_fail(L, EOPNOTSUPP);
     if (err) return ls_fail(L, err);
     err = ls_dgram_send(b, s->fd, &route, &sent);
     return LS_LIKELY(!err) ? push_count(L, sent) : ls_fail_io(L, err);

@@ -80,6 +80,15 @@
 #endif
 #endif
 
+/* poll(2) tells with POLLRDHUP that the peer sends no more. */
+#ifndef LS_HAVE_POLLRDHUP
+#if defined(__linux__)
+#define LS_HAVE_POLLRDHUP 1
+#else
+#define LS_HAVE_POLLRDHUP 0
+#endif
+#endif
+
 /* recvmmsg(2) and sendmmsg(2): many datagrams a call. */
 #ifndef LS_HAVE_MMSG
 #if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__)

@@ -4,6 +4,11 @@
 
 #include "compat.h"
 
+#define LS_ANY_IPV4 "0.0.0.0"
+#define LS_ANY_IPV6 "::"
+
+void ls_bind_open(lua_State *L);
+void ls_descriptor_open(lua_State *L);
 void ls_select_open(lua_State *L);
 void ls_poller_open(lua_State *L);
 void ls_batch_open(lua_State *L);

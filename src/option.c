@@ -89,6 +89,9 @@ enum { MOST = INT_MAX / 2 }; /* the kernel doubles it */
 static const ls_Option options[] = {
     { "rcvbuf", &buffer, SOL_SOCKET, SO_RCVBUF, 0, MOST, 0 },
     { "sndbuf", &buffer, SOL_SOCKET, SO_SNDBUF, 0, MOST, 0 },
+    { "reuseaddr", &flag, SOL_SOCKET, SO_REUSEADDR, 0, 1, 0 },
+    { "v6only", &flag, IPPROTO_IPV6, IPV6_V6ONLY, 0, 1, 0 },
+    { "ttl", &integer, IPPROTO_IP, IP_TTL, 1, 255, 0 },
     { "segment", &integer, IPPROTO_UDP, SEGMENT, 0, 65535, LS_SOCKET_SEGMENT },
     { "gro", &flag, IPPROTO_UDP, GRO, 0, 1, LS_SOCKET_GRO },
 };
@@ -112,6 +115,14 @@ int ls_option_apply(ls_Socket *s, const ls_Setting *setting) {
     int on, err = o->kind->set(s->fd, setting, &on);
     if (!err) s->flags = (unsigned char)(on ? s->flags | o->mirror : s->flags & ~o->mirror);
     return err;
+}
+
+void ls_option_mirror(ls_Socket *s) {
+    int i, value;
+    for (i = 0; i < OPTIONS; i++) {
+        const ls_Option *o = &options[i];
+        if (o->mirror && get_int(s->fd, o, &value) == 0 && value) s->flags |= o->mirror;
+    }
 }
 
 /* The option that the second argument names; raises where there is none. */

@@ -25,4 +25,7 @@ const char *ls_option_read(lua_State *L, int index, const ls_Option *option, ls_
 /* Sets it on an open socket whose family and type are known. 0 or an errno. */
 int ls_option_apply(ls_Socket *s, const ls_Setting *setting);
 
+/* Finds out which of the options that the socket's flags mirror are on. */
+void ls_option_mirror(ls_Socket *s);
+
 #endif

@@ -195,7 +195,7 @@ static int send_array(lua_State *L, const ls_Socket *s) {
     a.next = 1;
     a.sent = 0;
     a.range = range_of(first, last, first < 0 || last < -1 ? count_bytes(L, &a) : UNKNOWN);
-    err = s->type == SOCK_STREAM ? send_stream(L, s->fd, &a) : send_datagram(L, s->fd, &a);
+    err = ls_socket_isstream(s) ? send_stream(L, s->fd, &a) : send_datagram(L, s->fd, &a);
     return push_sent(L, err, a.sent);
 }
 
@@ -215,7 +215,7 @@ static int sock_send(lua_State *L) {
     ssize_t sent;
     if (!LS_LIKELY(data != NULL)) return send_otherwise(L, s);
     sent = ls_fd_sendonce(s->fd, data, len, NULL);
-    if (!LS_LIKELY(sent >= 0)) return errno == EINTR ? send_part(L, s) : ls_fail_io(L, errno);
+    if (!LS_LIKELY(sent >= 0)) return errno == EINTR || errno == ENOTSOCK ? send_part(L, s) : ls_fail_io(L, errno);
     lua_pushinteger(L, (lua_Integer)sent);
     return 1;
 }
@@ -243,7 +243,7 @@ static int post(Letter *letter, const char *address, size_t len, unsigned port) 
     return err;
 }
 
-/* sock:sendto(data, address, port) -> count | false | nil, message, name;  a stream ignores the address */
+/* sock:sendto(data, address, port) -> count | false | nil, message, name;  a connection ignores the address */
 static int sock_sendto(lua_State *L) {
     Letter letter = { ls_socket_self(L), NULL, 0, 0 };
     size_t len;
@@ -253,7 +253,7 @@ static int sock_sendto(lua_State *L) {
     letter.data = luaL_checklstring(L, 2, &letter.len);
     address = ls_value_address(L, 3, &len);
     port = (unsigned)ls_value_port(L, 4);
-    if (letter.s->type == SOCK_STREAM || letter.s->fd < 0)
+    if (ls_socket_isstream(letter.s) || letter.s->type == SOCK_SEQPACKET || letter.s->fd < 0)
         err = ls_fd_send(letter.s->fd, letter.data, letter.len, &letter.sent, NULL);
     else
         err = post(&letter, address, len, port);
@@ -290,7 +290,7 @@ static int sock_sendfile(lua_State *L) {
     int file = check_file(L), err;
     int64_t offset = check_extent(L, 3, "offset", 0), count = check_extent(L, 4, "count", INT_MAX);
     size_t n;
-    if (s->fd >= 0 && s->type != SOCK_STREAM) return ls_fail(L, EOPNOTSUPP);
+    if (s->fd >= 0 && !ls_socket_isstream(s)) return ls_fail(L, EOPNOTSUPP);
     err = ls_fd_sendfile(s->fd, file, offset, count < INT_MAX ? (size_t)count : INT_MAX, &n);
     return push_sent(L, err, n);
 }

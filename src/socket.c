@@ -1,8 +1,10 @@
-/* The socket object and its methods. Making sockets is left to lsocket.c, sending to send.c, waiting to select.c. */
+/* The socket object and its methods. Making sockets is left to bind.c and descriptor.c, sending to send.c, waiting to
+   select.c. */
 #include "socket.h"
 
 #include "err.h"
 #include "net/fd.h"
+#include "option.h"
 #include "state.h"
 #include "value.h"
 
@@ -33,7 +35,13 @@ int ls_socket_adopt(ls_Socket *s, int fd) {
     s->family = (unsigned short)kind.family;
     s->type = (unsigned char)kind.type;
     s->flags = kind.listening ? LS_SOCKET_BOUND : 0;
+    ls_option_mirror(s);
     return 0;
+}
+
+int ls_socket_ended(const ls_Socket *s, size_t size) {
+    if (s->type == SOCK_SEQPACKET) return ls_fd_ended(s->fd);
+    return size > 0 && ls_socket_isstream(s);
 }
 
 ls_Socket *ls_socket_test(lua_State *L, int index) {
@@ -86,16 +94,27 @@ int ls_socket_close(ls_Socket *s) {
     return fd < 0 ? 0 : ls_fd_close(fd);
 }
 
+int ls_socket_detach(lua_State *L, ls_Socket *s) {
+    int fd = s->fd;
+    leave_pollers(L, s);
+    s->fd = -1;
+    return fd;
+}
+
 /* ---- what it is ---- */
 
+static const char *type_of(const ls_Socket *s) {
+    if (s->fd < 0) return "unknown";
+    return s->type ? ls_value_typename(s->type) : ls_fd_what(s->fd);
+}
+
 static int push_standard_info(lua_State *L, const ls_Socket *s) {
-    const char *type = s->fd < 0 ? "unknown" : s->type == SOCK_STREAM ? "tcp" : "udp";
     lua_createtable(L, 0, 5);
     lua_pushinteger(L, s->fd);
     lua_setfield(L, -2, "fd");
     lua_pushstring(L, ls_value_family(s->family));
     lua_setfield(L, -2, "family");
-    lua_pushstring(L, type);
+    lua_pushstring(L, type_of(s));
     lua_setfield(L, -2, "type");
     lua_pushboolean(L, s->fd >= 0 && (s->flags & LS_SOCKET_BOUND));
     lua_setfield(L, -2, "listening");
@@ -107,7 +126,7 @@ static int push_standard_info(lua_State *L, const ls_Socket *s) {
 static int push_end(lua_State *L, int err, const ls_Addr *addr) {
     if (err) return ls_fail(L, err);
     ls_value_pushrecord(L, addr, 1);
-    if (ls_addr_family(addr) != AF_UNIX) {
+    if (ls_addr_isinternet(addr)) {
         lua_pushinteger(L, (lua_Integer)ls_addr_port(addr));
         lua_setfield(L, -2, "port");
     }
@@ -141,8 +160,7 @@ static int sock_getfd(lua_State *L) {
 static int sock_setfd(lua_State *L) {
     ls_Socket *s = ls_socket_self(L);
     if (luaL_checknumber(L, 2) != -1) return ls_fail_text(L, EINVAL, "bad argument #1 to 'setfd' (invalid fd)");
-    leave_pollers(L, s);
-    s->fd = -1;
+    ls_socket_detach(L, s);
     return ls_succeed(L);
 }
 
@@ -173,7 +191,7 @@ enum { RECEIVE_SIZE = 65536 }; /* more than any UDP datagram; on the C stack, wh
 
 /* What is not plain data: the end of a stream, nothing at all, a datagram cut to size and its true length. */
 static int push_odd(lua_State *L, const ls_Socket *s, const char *data, size_t size, size_t n) {
-    if (n == 0 && size > 0 && s->type == SOCK_STREAM) {
+    if (n == 0 && ls_socket_ended(s, size)) {
         lua_pushnil(L);
         return 1;
     }
@@ -200,7 +218,7 @@ static int receive_large(lua_State *L, const ls_Socket *s, int peek, size_t size
     if (ls_fd_pending(s->fd, &n) != 0) n = 0; /* receiving tells why */
     room = n < RECEIVE_SIZE ? RECEIVE_SIZE : n < size ? n : size;
     data = ls_state_lend(L, LS_STATE_RECEIVE, room);
-    err = ls_fd_recv(s->fd, peek | (s->type == SOCK_STREAM ? 0 : LS_FD_DATAGRAM), data, room, &n, peer);
+    err = ls_fd_recv(s->fd, peek | (ls_socket_isstream(s) ? 0 : LS_FD_DATAGRAM), data, room, &n, peer);
     *results = err ? 0 : push_received(L, s, data, room, n);
     ls_state_giveback(L, LS_STATE_RECEIVE, -1 - *results);
     return err;
@@ -210,7 +228,7 @@ static int receive_large(lua_State *L, const ls_Socket *s, int peek, size_t size
    true length is known. peek: LS_FD_PEEK or 0. */
 LS_HOT int receive(lua_State *L, const ls_Socket *s, int peek, size_t size, int *results, ls_Addr *peer) {
     char data[RECEIVE_SIZE];
-    int err, datagram = s->type != SOCK_STREAM;
+    int err, datagram = !ls_socket_isstream(s);
     size_t n;
     if (size > sizeof data) return receive_large(L, s, peek, size, results, peer);
     if (datagram) err = ls_fd_recv(s->fd, peek | LS_FD_DATAGRAM, data, sizeof data, &n, peer);
@@ -249,6 +267,14 @@ static int sock_recvfrom(lua_State *L) {
 
 /* ---- the end ---- */
 
+/* sock:shutdown([how]) -> true | nil, message, name;  how: "r", "w", "rw" (default) */
+static int sock_shutdown(lua_State *L) {
+    static const char *const names[] = { "r", "w", "rw", NULL };
+    static const int ways[] = { SHUT_RD, SHUT_WR, SHUT_RDWR };
+    const ls_Socket *s = ls_socket_self(L);
+    return ls_result(L, ls_fd_shutdown(s->fd, ways[luaL_checkoption(L, 2, "rw", names)]));
+}
+
 /* sock:close() -> true | nil, message, name;  harmless when closed */
 static int sock_close(lua_State *L) {
     ls_Socket *s = ls_socket_self(L);
@@ -274,6 +300,7 @@ static const luaL_Reg methods[] = {
     { "accept", sock_accept },
     { "peek", sock_peek },
     { "close", sock_close },
+    { "shutdown", sock_shutdown },
     { "status", sock_status },
     { "getfd", sock_getfd },
     { "setfd", sock_setfd },

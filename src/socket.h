@@ -28,6 +28,12 @@ ls_Socket *ls_socket_new(lua_State *L);
    descriptor the caller's. 0 or an errno. */
 int ls_socket_adopt(ls_Socket *s, int fd);
 
+/* Bytes without bounds, as those of a pipe are, too; everything else comes in records. */
+LS_HOT int ls_socket_isstream(const ls_Socket *s) { return s->type == SOCK_STREAM || s->type == 0; }
+
+/* Receiving gave 0 bytes where up to size were wanted: is it the end? */
+int ls_socket_ended(const ls_Socket *s, size_t size);
+
 /* The socket at this place of the stack, or NULL. Only from a function of the library. */
 ls_Socket *ls_socket_test(lua_State *L, int index);
 
@@ -52,6 +58,10 @@ int ls_socket_descriptor(lua_State *L, int index);
 
 /* 0 or an errno; harmless on a closed one. */
 int ls_socket_close(ls_Socket *s);
+
+/* Takes the descriptor away from the socket, argument 1, which leaves its pollers and is as good as closed. Answers the
+   descriptor, which the caller owns, or -1. */
+int ls_socket_detach(lua_State *L, ls_Socket *s);
 
 extern const luaL_Reg ls_send_methods[]; /* those that send, in send.c */
 

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *wrong_type(lua_State *L, int index, const char *expected) {
     return lua_pushfstring(L, "%s expected, got %s", expected, luaL_typename(L, index));
@@ -117,4 +118,27 @@ void ls_value_pushrecord(lua_State *L, const ls_Addr *addr, int zone) {
 
 const char *ls_value_family(int family) {
     return family == AF_INET ? "inet" : family == AF_INET6 ? "inet6" : family == AF_UNIX ? "unix" : "unknown";
+}
+
+typedef struct Type {
+    const char *name;
+    int type;
+} Type;
+
+static const Type types[] = { { "tcp", SOCK_STREAM }, { "udp", SOCK_DGRAM }, { "seqpacket", SOCK_SEQPACKET } };
+
+enum { TYPES = sizeof types / sizeof types[0] };
+
+int ls_value_type(const char *name) {
+    int i;
+    for (i = 0; i < TYPES; i++)
+        if (strcasecmp(types[i].name, name) == 0) return types[i].type;
+    return 0;
+}
+
+const char *ls_value_typename(int type) {
+    int i;
+    for (i = 0; i < TYPES; i++)
+        if (types[i].type == type) return types[i].name;
+    return "unknown";
 }

@@ -47,7 +47,12 @@ void ls_value_pushpeer(lua_State *L, const ls_Addr *addr);
 /* Pushes a table { family = , addr = }. */
 void ls_value_pushrecord(lua_State *L, const ls_Addr *addr, int zone);
 
-/* "inet", "inet6", "unix" */
+/* "inet", "inet6", "unix", "unknown" */
 const char *ls_value_family(int family);
+
+/* "tcp", "udp", "seqpacket", in any case of letters -> SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET; 0 for another name.
+   typename: back; "unknown" for another type. */
+int ls_value_type(const char *name);
+const char *ls_value_typename(int type);
 
 #endif

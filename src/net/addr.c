@@ -111,6 +111,13 @@ static socklen_t length_of(int family) {
     return family == AF_INET ? sizeof(struct sockaddr_in) : family == AF_INET6 ? sizeof(struct sockaddr_in6) : 0;
 }
 
+void ls_addr_any(ls_Addr *addr, int family, unsigned port) {
+    memset(addr, 0, sizeof *addr);
+    addr->u.sa.sa_family = (sa_family_t)family;
+    addr->len = length_of(family);
+    ls_addr_setport(addr, port);
+}
+
 void ls_addr_copy(ls_Addr *addr, const struct sockaddr *sa, int family) {
     size_t len = length_of(family);
 #if LS_HAVE_SA_LEN
@@ -125,6 +132,7 @@ void ls_addr_copy(ls_Addr *addr, const struct sockaddr *sa, int family) {
 static size_t format_unix(const ls_Addr *addr, char *text) {
     const char *path = addr->u.un.sun_path;
     size_t len = addr->len > PATH_OFFSET ? addr->len - PATH_OFFSET : 0;
+    if (len > PATH_ROOM) len = PATH_ROOM; /* Linux counts the NUL that a full path has no room for */
     if (LS_HAVE_ABSTRACT_UNIX && len > 0 && path[0] == '\0') {
         text[0] = '@';
         memcpy(text + 1, path + 1, len - 1);
@@ -167,12 +175,18 @@ size_t ls_addr_format(const ls_Addr *addr, int zone, char text[LS_ADDR_TEXT]) {
     switch (ls_addr_family(addr)) {
     case AF_INET: return format_ipv4(addr, text);
     case AF_INET6: return format_ipv6(addr, zone, text);
-    default: return format_unix(addr, text);
+    case AF_UNIX: return format_unix(addr, text);
+    default: return 0;
     }
 }
 
 int ls_addr_family(const ls_Addr *addr) {
     return addr->len >= offsetof(struct sockaddr, sa_data) ? addr->u.sa.sa_family : AF_UNIX;
+}
+
+int ls_addr_isinternet(const ls_Addr *addr) {
+    int family = ls_addr_family(addr);
+    return family == AF_INET || family == AF_INET6;
 }
 
 unsigned ls_addr_port(const ls_Addr *addr) {

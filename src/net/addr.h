@@ -36,18 +36,23 @@ enum { LS_ADDR_NAME = -1 };
    ENODEV (no such zone), LS_EAI(EAI_NONAME) (nothing that a name server may be asked). */
 int ls_addr_parse(const char *text, size_t len, unsigned port, ls_Addr *addr);
 
+/* Every address of a family (AF_INET, AF_INET6), with a port. */
+void ls_addr_any(ls_Addr *addr, int family, unsigned port);
+
 /* Is it a unix path or abstract name, which takes no port? */
 int ls_addr_isunix(const char *text, size_t len);
 
 /* Copies an internet sockaddr; a netmask may be cut short and without its family (BSD), so the family is given. */
 void ls_addr_copy(ls_Addr *addr, const struct sockaddr *sa, int family);
 
-/* Writes the address without port into text; a path or abstract name may hold NULs, so the length is the answer.
+/* Writes the address without port into text; a path or abstract name may hold NULs, so the length is the answer: 0 for
+   an unnamed one, and for a family that is not ours.
    zone: append %zone to an IPv6 address that has one. */
 size_t ls_addr_format(const ls_Addr *addr, int zone, char text[LS_ADDR_TEXT]);
 
 /* AF_UNIX for an address without a family, too: an unnamed peer. */
 int ls_addr_family(const ls_Addr *addr);
+int ls_addr_isinternet(const ls_Addr *addr);
 unsigned ls_addr_port(const ls_Addr *addr);
 void ls_addr_setport(ls_Addr *addr, unsigned port);
 

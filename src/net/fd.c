@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #if LS_HAVE_SENDFILE
 #include <sys/sendfile.h>
 #endif
@@ -93,12 +94,43 @@ int ls_fd_adopt(int fd, ls_Kind *kind) {
     memset(kind, 0, sizeof *kind);
     if (err) return err;
     err = ls_fd_getint(fd, SOL_SOCKET, SO_TYPE, &kind->type);
-    if (err == ENOTSOCK) return 0;
-    if (!err) err = ls_fd_local(fd, &addr);
-    if (err) return err;
-    kind->family = ls_addr_family(&addr);
-    ls_fd_getint(fd, SOL_SOCKET, SO_ACCEPTCONN, &kind->listening); /* or it is left at 0 */
+    if (err) return err == ENOTSOCK ? 0 : err;
+    kind->family = ls_fd_local(fd, &addr) == 0 ? ls_addr_family(&addr) : AF_UNSPEC;
+    if (kind->type == SOCK_DGRAM) kind->listening = ls_fd_peer(fd, &addr) == ENOTCONN;
+    else ls_fd_getint(fd, SOL_SOCKET, SO_ACCEPTCONN, &kind->listening); /* or it is left at 0 */
     return refuse_sigpipe(fd);
+}
+
+const char *ls_fd_what(int fd) {
+    struct stat status;
+    if (fstat(fd, &status) < 0) return "unknown";
+    if (S_ISFIFO(status.st_mode)) return "pipe";
+    if (S_ISREG(status.st_mode)) return "file";
+    return isatty(fd) ? "tty" : "unknown";
+}
+
+int ls_fd_pair(int type, int fds[2]) {
+    int made[2], err;
+#if LS_HAVE_SOCK_FLAGS
+    if (socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, made) < 0) return errno;
+    err = adopt(made[0], 0, &fds[0]);
+    return adopt(made[1], err, &fds[1]);
+#else
+    if (socketpair(AF_UNIX, type, 0, made) < 0) return errno;
+    err = adopt(made[0], set_flags(made[0]), &fds[0]);
+    return adopt(made[1], err ? err : set_flags(made[1]), &fds[1]);
+#endif
+}
+
+int ls_fd_dup(int fd, int *out) {
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) return errno;
+    *out = copy;
+    return 0;
+}
+
+int ls_fd_inherit(int fd, int on) {
+    return fcntl(fd, F_SETFD, on ? 0 : FD_CLOEXEC) < 0 ? errno : 0;
 }
 
 int ls_fd_bind(int fd, const ls_Addr *addr) {
@@ -115,15 +147,39 @@ int ls_fd_connect(int fd, const ls_Addr *addr) {
     return errno;
 }
 
+int ls_fd_shutdown(int fd, int how) {
+    return shutdown(fd, how) < 0 ? errno : 0;
+}
+
 int ls_fd_close(int fd) {
     return close(fd) < 0 && errno != EINTR && errno != EINPROGRESS ? errno : 0;
 }
 
 /* ---- bytes ---- */
 
+/* For pipes and the like, which nobody can peek into. */
+static ssize_t read_instead(int fd, void *data, size_t size, ls_Addr *peer) {
+    ssize_t got;
+    if (peer) peer->len = 0;
+    do got = read(fd, data, size);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+/* write(2) has no flag that could ask for no signal, and no system a way to tell a pipe once and for all. */
+static ssize_t write_instead(int fd, const struct iovec *pieces, int count) {
+    ssize_t written;
+    ls_Held held;
+    ls_fd_hold(&held);
+    do written = writev(fd, pieces, count);
+    while (written < 0 && errno == EINTR);
+    return ls_fd_release(&held, written);
+}
+
 int ls_fd_recvagain(int fd, int flags, void *data, size_t size, size_t *n, ls_Addr *peer) {
     ssize_t got = -1;
     while (got < 0 && errno == EINTR) got = ls_fd_recvonce(fd, flags, data, size, peer);
+    if (got < 0 && errno == ENOTSOCK && !(flags & MSG_PEEK)) got = read_instead(fd, data, size, peer);
     *n = (size_t)got;
     return got < 0 ? errno : 0;
 }
@@ -131,6 +187,10 @@ int ls_fd_recvagain(int fd, int flags, void *data, size_t size, size_t *n, ls_Ad
 int ls_fd_sendagain(int fd, const void *data, size_t size, size_t *n, const ls_Addr *to) {
     ssize_t sent = -1;
     while (sent < 0 && errno == EINTR) sent = ls_fd_sendonce(fd, data, size, to);
+    if (sent < 0 && errno == ENOTSOCK && !to) {
+        struct iovec piece = { (void *)(uintptr_t)data, size }; /* which writev(2) only reads */
+        sent = write_instead(fd, &piece, 1);
+    }
     *n = (size_t)sent;
     return sent < 0 ? errno : 0;
 }
@@ -146,6 +206,7 @@ int ls_fd_sendpieces(int fd, struct iovec *pieces, unsigned short count, size_t 
     message.msg_iovlen = count;
     do sent = LS_FD_WITHOUT_SIGPIPE(sendmsg(fd, &message, LS_FD_SEND_FLAGS));
     while (sent < 0 && errno == EINTR);
+    if (sent < 0 && errno == ENOTSOCK) sent = write_instead(fd, pieces, count);
     *n = (size_t)sent;
     return sent < 0 ? errno : 0;
 }
@@ -174,6 +235,17 @@ int ls_fd_sendfile(int fd, int file, int64_t offset, size_t count, size_t *n) {
     if (errno != EINVAL) return errno;
 #endif
     return send_read(fd, file, offset, count, n);
+}
+
+int ls_fd_ended(int fd) {
+#if LS_HAVE_POLLRDHUP
+    struct pollfd entry = { fd, POLLRDHUP, 0 };
+    size_t waiting = 0;
+    if (poll(&entry, 1, 0) == 0) return 0;
+    return ls_fd_pending(fd, &waiting) != 0 || waiting == 0; /* it sums up the records that are left */
+#else
+    return (void)fd, 1;
+#endif
 }
 
 int ls_fd_pending(int fd, size_t *n) {

@@ -19,9 +19,24 @@ int ls_fd_listen(int fd, int backlog);
 /* What an open descriptor is. It becomes close-on-exec and non-blocking. 0 or an errno. */
 typedef struct ls_Kind {
     int family, type; /* AF_UNSPEC and 0: it is no socket */
-    int listening;
+    int listening;    /* or a datagram socket without a peer */
 } ls_Kind;
 int ls_fd_adopt(int fd, ls_Kind *kind);
+
+/* "pipe", "tty", "file": what a descriptor is that is no socket; "unknown" for others. */
+const char *ls_fd_what(int fd);
+
+/* Two connected unix domain sockets. */
+int ls_fd_pair(int type, int fds[2]);
+
+/* Another descriptor of the same thing. */
+int ls_fd_dup(int fd, int *out);
+
+/* on: programs that the process starts get the descriptor. */
+int ls_fd_inherit(int fd, int on);
+
+/* how: SHUT_RD, SHUT_WR, SHUT_RDWR */
+int ls_fd_shutdown(int fd, int how);
 
 /* 0 also where the connection is still being made: the descriptor becomes writable, ls_fd_error tells the outcome. */
 int ls_fd_connect(int fd, const ls_Addr *addr);
@@ -47,6 +62,10 @@ int ls_fd_sendfile(int fd, int file, int64_t offset, size_t count, size_t *n);
 
 /* Is there such a descriptor in this process? */
 int ls_fd_isopen(int fd);
+
+/* Receiving gave 0 bytes of a SOCK_SEQPACKET: is it the end, and not an empty record? Only where empty records stand at
+   the very end, and the peer has closed, they are taken for it: nothing tells them apart then. */
+int ls_fd_ended(int fd);
 
 /* What waits to be read, in bytes; for datagrams at least the length of the first. */
 int ls_fd_pending(int fd, size_t *n);
@@ -94,7 +113,8 @@ ssize_t ls_fd_release(const ls_Held *held, ssize_t result);
 #define LS_FD_HOLDS_SIGPIPE 1
 #endif
 
-/* The same after a first failure, which errno tells: again, if it was a signal. */
+/* The same after a first failure, which errno tells: again, if it was a signal; with read(2) and write(2), if it is no
+   socket. */
 int ls_fd_recvagain(int fd, int flags, void *data, size_t size, size_t *n, ls_Addr *peer);
 int ls_fd_sendagain(int fd, const void *data, size_t size, size_t *n, const ls_Addr *to);
 

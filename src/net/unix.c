@@ -1,0 +1,41 @@
+/* Unix domain sockets in the file system: who may use them, and what dead ones have left behind. */
+#include "unix.h"
+#include "fd.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+int ls_unix_ispath(const ls_Addr *addr) {
+    return addr->u.sa.sa_family == AF_UNIX && addr->u.un.sun_path[0] != '\0';
+}
+
+/* Connecting a datagram socket is refused if the file belongs to no socket any more. One that lives is connected to, if
+   it is of that kind, and else answers EPROTOTYPE, also a stream that does not listen yet; it notices nothing. */
+static int is_dead(const ls_Addr *addr) {
+    struct stat file;
+    int fd, err;
+    if (lstat(addr->u.un.sun_path, &file) < 0 || !S_ISSOCK(file.st_mode)) return 0;
+    if (ls_fd_socket(AF_UNIX, SOCK_DGRAM, &fd) != 0) return 0;
+    err = ls_fd_connect(fd, addr);
+    ls_fd_close(fd);
+    return err == ECONNREFUSED;
+}
+
+int ls_unix_bind(int fd, const ls_Addr *addr, int mode, int replace) {
+    const char *path = addr->u.un.sun_path;
+    int err;
+    /* Linux makes the file with the socket's permissions, less the umask: never more than is wanted, for no moment.
+       Other systems refuse. */
+    if (mode >= 0 && fchmod(fd, (mode_t)mode) < 0) errno = 0;
+    err = ls_fd_bind(fd, addr);
+    if (err == EADDRINUSE && replace && is_dead(addr) && unlink(path) == 0) err = ls_fd_bind(fd, addr);
+    if (!err && mode >= 0 && chmod(path, (mode_t)mode) < 0) {
+        err = errno;
+        unlink(path);
+    }
+    return err;
+}
+
+void ls_unix_remove(const ls_Addr *addr) {
+    if (ls_unix_ispath(addr)) unlink(addr->u.un.sun_path);
+}
