@@ -51,12 +51,13 @@ end
 
 -- ---- waking and parking ----
 
--- Lets a parked task go on in the next turn; what it waits for answers a, b, c.
+-- Lets a task go on in the next turn, if it is parked; what it waits for answers a, b, c.
 local function wake(task, a, b, c)
-  if not task.parked then return end
+  if not task.parked then return false end
   task.parked = false
   task.a, task.b, task.c = a, b, c
   waiting[#waiting + 1] = task
+  return true
 end
 
 local function park(task)
@@ -141,6 +142,33 @@ local function fire()
     end
     timer = timers.due(heap, now)
   end
+end
+
+-- ---- queues: lists of tasks that wait for another one ----
+
+-- Waits at the end of the queue: true | false (somebody armed a timer) | nil, message, name
+function tasks.queue(queue)
+  local task = self()
+  if is_interrupted(task) then return interrupt(task) end
+  queue[#queue + 1] = task
+  local ok, message, name = park(task)
+  for i = ok and 0 or #queue, 1, -1 do
+    if queue[i] == task then table.remove(queue, i) end
+  end
+  return ok, message, name
+end
+
+-- Wakes the first one of a queue; false: nobody is there.
+function tasks.wake_first(queue)
+  while queue[1] do
+    if wake(table.remove(queue, 1), true) then return true end
+  end
+  return false
+end
+
+-- Tells a whole queue that what it waits for will not be.
+function tasks.dismiss(queue)
+  for _, task in ipairs(queue) do wake(task, nil, CANCELED, "ECANCELED") end
 end
 
 -- ---- errors ----
@@ -228,8 +256,9 @@ local function stopped(task, ok, problem)
   task.ended, task.parked = true, false
   task.thread, task.inner, task.cause = nil, nil, nil
   if not ok and not has_joiner(task) then tasks.report(task, task.trace) end
-  for _, joiner in ipairs(task.joiners or {}) do wake(joiner, true) end
-  task.joiners = nil
+  if task.joiners then
+    repeat until not tasks.wake_first(task.joiners)
+  end
   if task.onend then task.onend(task) end
 end
 
@@ -243,23 +272,14 @@ local function outcome(task)
   error(task.problem, 0)
 end
 
-local function remove(list, item)
-  for i = 1, #list do
-    if list[i] == item then return table.remove(list, i) end
-  end
-end
-
 -- task:join() -> its results | nil, message, name;  raises its error
 function Task:join()
   if self.ended then return outcome(self) end
   local task = tasks.self()
   if task == self then error("a task cannot join itself", 2) end
-  if is_interrupted(task) then return interrupt(task) end
   self.joiners = self.joiners or {}
-  table.insert(self.joiners, task)
-  local joined, message, name = park(task)
+  local joined, message, name = tasks.queue(self.joiners)
   if joined then return outcome(self) end
-  if self.joiners then remove(self.joiners, task) end
   return nil, message, name
 end
 
@@ -380,12 +400,12 @@ function tasks.await_any(watches, events)
   return ok, message, name
 end
 
--- Calls one of the two; it answers false after some seconds.
-function tasks.within(seconds, await, watch, events)
-  if not seconds then return await(watch, events) end
+-- Waits by one of these functions, or in a queue, which answers false after some seconds; nil: for ever.
+function tasks.within(seconds, wait, what, events)
+  if not seconds then return wait(what, events) end
   local task = self()
   arm(task, seconds)
-  local ok, message, name = await(watch, events)
+  local ok, message, name = wait(what, events)
   disarm(task)
   return ok, message, name
 end
