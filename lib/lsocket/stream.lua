@@ -3,7 +3,7 @@
 local lsocket = require "lsocket"
 local tasks = require "lsocket.tasks"
 
-local await = tasks.await
+local await, await_readable = tasks.await, tasks.await_readable
 
 local stream = {}
 local Stream = { __name = "stream", __type = "stream" }
@@ -12,7 +12,9 @@ stream.metatable = Stream
 
 local SIZE = 65536     -- bytes that are asked for at once
 local LIMIT = 1048576  -- the longest line or record, where nothing else is said
-local BURST = 32       -- as many calls in a row need not wait; then the other tasks have their turn
+local BURST = 64       -- calls in a row that need not wait; then the other tasks have their turn
+
+local streak = 0       -- calls since a task has last waited
 
 -- ---- making one ----
 
@@ -21,7 +23,7 @@ function stream.new(sock, options)
   local self = setmetatable({
     buffer = false,  -- what was received and not read yet; made when it is needed
     dry = true,      -- the last call took all there was: wait before the next one
-    burst = 0,       -- calls since the last wait
+    recv = sock.recv, send = sock.send, -- looked up once
     writing = false, -- a task has begun to write and has not finished
     max = options and options.max or LIMIT,
     queue = false,   -- the tasks that want to write after it
@@ -36,17 +38,20 @@ local function check_reader(self)
   if self.r then error("another task is reading from it already", 3) end
 end
 
+-- After many calls that need not wait: true | nil, message, name
+local function pause()
+  streak = 0
+  return tasks.pause()
+end
+
 -- Waits until a call is worth trying: true | nil, message, name
 local function prepare(self)
   if self.dry then
-    local ok, message, name = await(self, "r")
-    if not ok then return nil, message, name end
-    self.dry, self.burst = false, 0
-  elseif self.burst >= BURST then
-    self.burst = 0
-    return tasks.pause()
+    streak = 0
+    return await_readable(self)
   end
-  self.burst = self.burst + 1
+  streak = streak + 1
+  if streak > BURST then return pause() end
   return true
 end
 
@@ -171,13 +176,19 @@ end
 
 -- stream:readsome([max]) -> string | nil | nil, message, name
 function Stream:readsome(max)
-  check_reader(self)
+  if self.r then check_reader(self) end
   local buffer = self.buffer
   if buffer and #buffer > 0 then return buffer:take(math.min(#buffer, max or SIZE)) end
   while true do
-    local ok, message, name = prepare(self)
+    local ok, message, name
+    if self.dry then -- as prepare does
+      streak = 0
+      ok, message, name = await_readable(self)
+    else
+      ok, message, name = prepare(self)
+    end
     if not ok then return nil, message, name end
-    ok, message, name = self.object:recv(max)
+    ok, message, name = self.recv(self.object, max)
     if ok then
       self.dry = #ok < (max or SIZE)
       return ok
@@ -220,11 +231,10 @@ end
 local function send_rest(self, data, total, sent)
   while sent < total do
     local ok, message, name = await(self, "w")
-    if ok then ok, message, name = self.object:send(data, sent + 1) end
+    if ok then ok, message, name = self.send(self.object, data, sent + 1) end
     if ok == nil then return nil, message, name, sent end
     sent = sent + (ok or 0)
   end
-  self.burst = 0
   return true
 end
 
@@ -246,13 +256,12 @@ function Stream:write(data, ...)
     data, total = gather(type(data) == "table" and data or { data, ... })
   end
   if self.writing then return send_all(self, data, total, 0) end
-  if self.burst >= BURST then
-    self.burst = 0
-    local ok, message, name = tasks.pause()
+  streak = streak + 1
+  if streak > BURST then
+    local ok, message, name = pause()
     if not ok then return nil, message, name, 0 end
   end
-  self.burst = self.burst + 1
-  local sent, message, name = self.object:send(data)
+  local sent, message, name = self.send(self.object, data)
   if sent == total then return true end
   if sent == nil then return nil, message, name, 0 end
   return send_all(self, data, total, sent or 0)

@@ -22,11 +22,12 @@ local CANCELED = "Operation canceled"
 
 -- A watch is what can be waited for: a table with the fields object (anything a poller takes), r and w (the task that
 -- waits for it to be readable, writable, or false) and events (what the poller was asked for: "r", "w", "rw" or false).
-local poller
+local poller, wait
 local watching, registered -- the watches that are in the poller; how many it must have
 local lapsed, lapses       -- those that somebody has stopped to wait for: the poller is told before it waits
 local heap                 -- the timers
-local ready, waiting       -- the tasks that go on in this turn, in the next one
+local ready                -- the tasks that go on in this turn
+local waiting, waits       -- those that go on in the next one, how many
 local living, alive        -- the tasks that have not ended, how many
 local current              -- the task that runs
 local busy                 -- run has been called
@@ -38,14 +39,17 @@ local function clear()
   poller, watching, registered = nil, {}, 0
   lapsed, lapses = {}, 0
   heap = timers.new()
-  ready, waiting = {}, {}
+  ready, waiting, waits = {}, {}, 0
   living, alive = {}, 0
   current, busy = nil, false
 end
 clear()
 
 local function opened()
-  if not poller then poller = assert(lsocket.poller()) end
+  if not poller then
+    poller = assert(lsocket.poller())
+    wait = poller.wait
+  end
   return poller
 end
 
@@ -56,7 +60,8 @@ local function wake(task, a, b, c)
   if not task.parked then return false end
   task.parked = false
   task.a, task.b, task.c = a, b, c
-  waiting[#waiting + 1] = task
+  waits = waits + 1
+  waiting[waits] = task
   return true
 end
 
@@ -359,11 +364,15 @@ local function enter(task, watch, events)
   return watch.events == events or update(watch)
 end
 
+local function lapse(watch)
+  lapses = lapses + 1
+  lapsed[lapses] = watch
+end
+
 local function exit(watch, events)
   if events ~= "w" then watch.r = false end
   if events ~= "r" then watch.w = false end
-  lapses = lapses + 1
-  lapsed[lapses] = watch
+  lapse(watch)
 end
 
 local function check_free(watch, events)
@@ -380,6 +389,31 @@ function tasks.await(watch, events)
   local ok, message, name = enter(task, watch, events)
   if ok then ok, message, name = park(task) end
   exit(watch, events)
+  return ok, message, name
+end
+
+-- The same for reading alone, which is what most waits are: one function, and what nearly always holds is asked first.
+-- Whoever tells an event has the poller told, should nobody wait for the next one (see handle).
+function tasks.await_readable(watch)
+  local task = current
+  if not task or watch.r or task.scope or task.canceled or running() ~= task.inner then
+    return tasks.await(watch, "r")
+  end
+  watch.r = task
+  if not watch.events then
+    local ok, message, name = update(watch)
+    if not ok then
+      watch.r = false
+      return nil, message, name
+    end
+  end
+  task.parked = true
+  local ok, message, name = yield(PARKED)
+  if ok then
+    watch.r = false
+    return ok
+  end
+  exit(watch, "r")
   return ok, message, name
 end
 
@@ -435,8 +469,9 @@ end
 -- ---- turns ----
 
 local function go_on()
-  ready, waiting = waiting, ready
-  for i = 1, #ready do
+  local count = waits
+  ready, waiting, waits = waiting, ready, 0
+  for i = 1, count do
     local task = ready[i]
     ready[i] = nil
     local a, b, c = task.a, task.b, task.c
@@ -456,10 +491,14 @@ local function handle(watches, side)
       task.parked = false
       current = task
       local ok, token = resume(task.thread, side, watch)
-      current = nil
-      if token ~= PARKED then stopped(task, ok, token) end
+      if token ~= PARKED then
+        current = nil
+        stopped(task, ok, token)
+      end
+      if not watch[side] then lapse(watch) end
     end
   end
+  current = nil
 end
 
 local function tidy()
@@ -468,28 +507,32 @@ local function tidy()
     lapsed[i] = nil
   end
   lapses = 0
-  if #poller ~= registered then find_closed() end
 end
 
 -- Seconds until the next turn must begin; nil: for ever.
 local function time_left()
-  if #waiting > 0 then return 0 end
+  if waits > 0 then return 0 end
   local first = timers.first(heap)
   return first and math.max(0, first - clock())
 end
 
 -- One turn: lets go on whoever can, then waits for what comes, at most so many seconds.
 local function turn(timeout)
-  go_on()
-  tidy()
+  if waits > 0 then go_on() end
+  if lapses > 0 then tidy() end
+  if #poller ~= registered then find_closed() end
   if alive == 0 then return end
-  local left = time_left()
-  if timeout and not (left and left < timeout) then left = timeout end
-  if not left and registered == 0 then error("every task waits for another one", 0) end
-  local r, w, name = poller:wait(left, readable, writable)
+  local left = timeout
+  if waits > 0 or heap.count > 0 then
+    left = time_left()
+    if timeout and timeout < left then left = timeout end
+  elseif not left and registered == 0 then
+    error("every task waits for another one", 0)
+  end
+  local r, w, name = wait(poller, left, readable, writable)
   if r then
-    handle(r, "r")
-    handle(w, "w")
+    if r[1] then handle(r, "r") end
+    if w[1] then handle(w, "w") end
   elseif r == nil and name ~= "EINTR" then
     error(w, 0)
   end
