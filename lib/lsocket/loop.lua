@@ -4,8 +4,7 @@ local stream = require "lsocket.stream"
 local tasks = require "lsocket.tasks"
 
 local loop = {
-  run = tasks.run, step = tasks.step, getfd = tasks.getfd, now = lsocket.now,
-  sleep = tasks.sleep, pcall = tasks.pcall,
+  getfd = tasks.getfd, now = lsocket.now, pcall = tasks.pcall,
 }
 
 local HEAD_START = 0.25 -- seconds that an address has before the next one is tried, too: RFC 8305
@@ -35,6 +34,24 @@ end
 function tasks.report(task, trace)
   local ok, problem = pcall(loop.onerror, task, trace)
   if not ok then io.stderr:write("lsocket.loop: onerror: ", tostring(problem), "\n", trace, "\n") end
+end
+
+-- loop.run(fn, ...) -> what fn gives, when no task is left;  raises fn's error
+function loop.run(fn, ...)
+  check_function(fn, 1, "run")
+  return tasks.run(fn, ...)
+end
+
+-- loop.step([timeout]) -> seconds until the next call must come | false: no task is left
+function loop.step(timeout)
+  if timeout ~= nil then check_number(timeout, 1, "step") end
+  return tasks.step(timeout)
+end
+
+-- loop.sleep(seconds) -> true | nil, message, name
+function loop.sleep(seconds)
+  check_number(seconds, 1, "sleep")
+  return tasks.sleep(seconds)
 end
 
 -- loop.spawn(fn, ...) -> task

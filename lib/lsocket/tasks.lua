@@ -179,9 +179,10 @@ end
 -- ---- errors ----
 
 -- Remembers where an error that will be raised again has come from.
-local function remember(problem)
-  if current then current.cause = { problem = problem, trace = debug.traceback(tostring(problem), 2) } end
-  return problem
+local function remember(task, problem, thread)
+  local cause = task.cause
+  if cause and rawequal(cause.problem, problem) then return end
+  task.cause = { problem = problem, trace = debug.traceback(thread, tostring(problem)) }
 end
 
 -- Calls a function that may wait: true and its results, or false and the error, whose origin is remembered. Lua 5.1 has
@@ -193,7 +194,7 @@ if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then
     if ok and status(thread) ~= "dead" then return forward(task, outer, thread, resume(thread, yield(...))) end
     if task then
       task.inner = outer
-      if not ok then task.cause = { problem = (...), trace = debug.traceback(thread, tostring((...))) } end
+      if not ok then remember(task, (...), thread) end
     end
     return ok, ...
   end
@@ -206,7 +207,12 @@ if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then
   end
   tasks.pcall = protect
 else
-  function protect(fn, ...) return xpcall(fn, remember, ...) end
+  local function handler(problem)
+    if current then remember(current, problem, running()) end
+    return problem
+  end
+
+  function protect(fn, ...) return xpcall(fn, handler, ...) end
 end
 
 -- ---- tasks ----
@@ -361,7 +367,8 @@ end
 local function enter(task, watch, events)
   if events ~= "w" then watch.r = task end
   if events ~= "r" then watch.w = task end
-  return watch.events == events or update(watch)
+  if watch.events == events then return true end
+  return update(watch)
 end
 
 local function lapse(watch)
@@ -556,15 +563,14 @@ function tasks.getfd()
   return opened():getfd()
 end
 
-local function finish(main)
-  local canceled = false
-  while alive > 0 do
-    turn()
-    if main.failed and not canceled then
-      canceled = true
-      for task in pairs(living) do task:cancel() end
-    end
-  end
+-- The first task has ended: if it failed, the others do not go on as if nothing were.
+local function end_main(main)
+  if not main.failed then return end
+  for task in pairs(living) do task:cancel() end
+end
+
+local function finish()
+  while alive > 0 do turn() end
 end
 
 -- Runs until no task is left, and gives what the first one has given.
@@ -574,8 +580,9 @@ function tasks.run(fn, ...)
   opened()
   local main = tasks.spawn(fn, ...)
   main.joiners = { main } -- run tells its error
+  main.onend = end_main
   busy = true
-  local ok, problem = pcall(finish, main)
+  local ok, problem = pcall(finish)
   clear()
   if not ok then error(problem, 0) end
   if main.failed and type(main.problem) == "string" then error(main.trace, 0) end
