@@ -7,17 +7,7 @@ local path = arg[1] or "/tmp/lsocket.sock"
 local is_file = not path:find("^@")
 if is_file and not path:find("/") then path = "./" .. path end -- the slash makes it a path
 
--- A server that was killed leaves its file behind, and nobody listens there. A plain file or a folder refuses to be
--- connected to as well; but those can be opened, and a socket cannot.
-local function remove_dead_socket()
-  local _, _, name = lsocket.connect(path)
-  if name ~= "ECONNREFUSED" then return end
-  local file = io.open(path)
-  if file then file:close() else os.remove(path) end
-end
-
-if is_file then remove_dead_socket() end
-local server = assert(lsocket.bind(path))
+local server = assert(lsocket.bind { address = path, unlink = true }) -- a server that was killed leaves its file behind
 print("listening on " .. server:info("socket").addr)
 
 local clients, accepted = {}, 0 -- socket -> { name = text, unsent = what it sent and did not get back yet }

@@ -201,6 +201,23 @@ describe("localaddress and localport", function()
     fails("EINVAL", lsocket.connect { address = "127.0.0.1", port = 9, localaddress = "239.1.2.3%lo" })
   end)
 
+  it("keep a zone", function()
+    need.sandbox(pending)
+    local receiver, port = helper.bind("udp", "fe80::11%veth0", 0)
+    local sender = assert(lsocket.connect { type = "udp", address = "fe80::11%veth0", port = port,
+      localaddress = "fe80::11%veth0" })
+    assert.equal("fe80::11%veth0", sender:info("socket").addr)
+    sender:send "x"
+    assert.same({ n = 3, "x", "fe80::11%veth0", helper.port(sender) }, pack(helper.readable(receiver):recvfrom()))
+    local listener
+    listener, port = helper.bind { address = "fe80::11%veth0", port = 0, family = "inet6" }
+    local _, server = helper.connect_to(listener, { address = "fe80::11%veth0", port = port,
+      localaddress = "fe80::11%veth0" })
+    assert.equal("fe80::11%veth0", server:info("peer").addr)
+    fails("EINVAL", lsocket.connect { address = "fe80::11%veth0", port = 9, localaddress = "fe80::11" })
+    fails("EADDRNOTAVAIL", lsocket.connect { address = "fe80::11%veth0", port = 9, localaddress = "fe80::12%veth0" })
+  end)
+
   it("give a datagram client of a unix socket a name to be answered at", function()
     local server_path, client_path = helper.path(), helper.path()
     local server = assert(lsocket.bind("udp", server_path))
@@ -367,6 +384,24 @@ describe("inherit", function()
 end)
 
 describe("a failing bind or connect with named arguments", function()
+  it("leaves neither descriptor nor file, whichever system call fails", function()
+    need.injection(pending)
+    local path, there = helper.path(), helper.path()
+    local receiver = assert(lsocket.bind("udp", there))
+    local function run(calls, err, ...)
+      return (helper.run(helper.inject(calls, err, "permissions", ...)))
+    end
+    for _, call in ipairs { "socket", "bind", "listen", "?chmod,?fchmodat", "setsockopt" } do
+      assert.equal("nil ENOMEM, 0 descriptors more, no file\n", run(call, "ENOMEM", path, "600"))
+    end
+    for _, call in ipairs { "socket", "bind", "connect", "?chmod,?fchmodat" } do
+      assert.equal("nil ENOMEM, 0 descriptors more, no file\n", run(call, "ENOMEM", path, "600", there))
+    end
+    assert.equal("bound, a file\n", run("fchmod", "EINVAL", path, "600")) -- as other systems have it
+    assert.equal("600", permissions(path))
+    receiver:close()
+  end)
+
   it("leaves no descriptor open, whatever failed", function()
     need.proc(pending)
     local regular, dead = helper.path(), dead_file()

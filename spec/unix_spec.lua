@@ -153,6 +153,20 @@ for _, kind in ipairs(kinds) do
       assert.same({ n = 4, "trunc", nil, nil, 9 }, pack(helper.readable(receiver):recvfrom(5)))
     end)
 
+    it("says false where the receiver of datagrams is full", function()
+      kind.need(pending)
+      local receiver = assert(lsocket.bind("udp", name))
+      for _, sender in ipairs { assert(lsocket.bind("udp", kind.make())), assert(lsocket.connect("udp", name)) } do
+        local count = 0
+        while sender:sendto("x", name, 0) do count = count + 1 end
+        assert.same({ n = 1, false }, pack(sender:sendto("x", name, 0)))
+        for _ = 1, count do assert.equal("x", receiver:recv()) end
+        assert.is_false(receiver:recv())
+        assert.equal(1, sender:sendto("x", name, 0))
+        assert.equal("x", receiver:recv())
+      end
+    end)
+
     it("requires the port of sendto all the same", function()
       kind.need(pending)
       local sock = assert(lsocket.bind("udp", name))

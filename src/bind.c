@@ -82,7 +82,7 @@ static void read_connect(lua_State *L, Request *r) {
     if (!lua_isnoneornil(L, arg + 1)) r->ttl = ls_value_int(L, arg + 1, "ttl", 0, 255);
 }
 
-/* ---- arguments by name: each function reads the value at this place, and answers NULL or what is wrong with it ---- */
+/* ---- arguments by name: each function reads the value at this place, and answers NULL or what is wrong ---- */
 
 static const char *named_type(lua_State *L, int index, Request *r) {
     int known = lua_type(L, index) == LUA_TSTRING && read_type(lua_tostring(L, index), r);

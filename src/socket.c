@@ -272,7 +272,9 @@ static int sock_shutdown(lua_State *L) {
     static const char *const names[] = { "r", "w", "rw", NULL };
     static const int ways[] = { SHUT_RD, SHUT_WR, SHUT_RDWR };
     const ls_Socket *s = ls_socket_self(L);
-    return ls_result(L, ls_fd_shutdown(s->fd, ways[luaL_checkoption(L, 2, "rw", names)]));
+    /* LuaJIT takes any other type for the default, if there is one. */
+    int way = lua_isnoneornil(L, 2) ? 2 : luaL_checkoption(L, 2, NULL, names);
+    return ls_result(L, ls_fd_shutdown(s->fd, ways[way]));
 }
 
 /* sock:close() -> true | nil, message, name;  harmless when closed */

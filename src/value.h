@@ -18,7 +18,8 @@ const char *ls_value_readint(lua_State *L, int index, const char *what, int low,
 const char *ls_value_readport(lua_State *L, int index, int *port);
 const char *ls_value_readaddress(lua_State *L, int index, const char **address, size_t *len);
 
-/* interface: its name, its index (a positive integer), or a numeric address that it has; *err: what ls_iface_find says. */
+/* interface: its name, its index (a positive integer), or a numeric address that it has. *err: whether there is one, as
+   ls_iface_find says. */
 const char *ls_value_readinterface(lua_State *L, int index, unsigned *interface, int *err);
 
 /* The same for an argument; these raise. */

@@ -14,8 +14,11 @@
 ---@field _VERSION string     the library's version: `"2.0.0"`
 local lsocket = {}
 
----In any case of letters. With a unix domain address, tcp is a stream and udp a datagram socket.
----@alias lsocket.Type "tcp" | "udp" | "mcast"
+---In any case of letters. With a unix domain address, tcp is a stream, udp a datagram socket, seqpacket a connection of
+---records.
+---@alias lsocket.Type "tcp" | "udp" | "mcast" | "seqpacket"
+
+---@alias lsocket.Family "inet" | "inet6" | "unix"
 
 ---What select takes: a socket, anything with a getfd method, or a descriptor.
 ---@alias lsocket.Selectable lsocket.Socket | lsocket.HasDescriptor | integer
@@ -38,9 +41,9 @@ local lsocket = {}
 ---What info() gives.
 ---@class lsocket.Info
 ---@field fd integer                        the descriptor; -1 when closed
----@field family "inet" | "inet6" | "unix"  the kind of address
----@field type "tcp" | "udp" | "unknown"    stream, datagram, or closed
----@field listening boolean                 made by bind, and open
+---@field family lsocket.Family | "unknown"  the kind of address
+---@field type "tcp" | "udp" | "seqpacket" | "pipe" | "tty" | "file" | "unknown"  "unknown" when closed, and for others
+---@field listening boolean                 made by bind, and open; adopted: it listens, or is udp without a peer
 ---@field multicast boolean                 made with type "mcast"
 
 ---What getinterfaces gives, for each address of each interface.
@@ -64,23 +67,30 @@ local lsocket = {}
 ---@field multicast true?    it can multicast
 ---@field pointopoint true?  it leads to one peer
 
----Named arguments of bind. An unknown name raises.
----@class lsocket.BindArguments
+---Named arguments of bind and connect: beside those here, any option that can be set. An unknown name raises.
+---@class lsocket.Arguments
+---@field family lsocket.Family?     what the address must be, or a name resolve to
+---@field mode string?               permissions of the path that is bound to: octal digits, `"660"`
+---@field unlink boolean?            remove a dead socket's file first; false by default
+---@field inherit boolean?           programs that are started get the descriptor; false by default
+---@field [lsocket.Option] any       as setopt takes it
+
+---Named arguments of bind.
+---@class lsocket.BindArguments: lsocket.Arguments
 ---@field type lsocket.Type?         "tcp" by default
 ---@field address string?            "0.0.0.0" by default
 ---@field port (integer | string)?   0 to 65535, 0: the system chooses; needed but for unix domain addresses
 ---@field backlog integer?           connections that may wait to be accepted; 5 by default
----@field reuseaddr boolean?         share the address with others that do so; false by default
----@field ttl integer?               of no use here
 
----Named arguments of connect. An unknown name raises.
----@class lsocket.ConnectArguments
+---Named arguments of connect.
+---@class lsocket.ConnectArguments: lsocket.Arguments
 ---@field type lsocket.Type?         "tcp" by default
 ---@field address string             address, path, abstract name or host name
 ---@field port (integer | string)?   0 to 65535; needed but for unix domain addresses
----@field ttl integer?               hops that multicast packets live, 0 to 255; 1 by default
+---@field localaddress string?       where it is bound to before: numeric address, path, or `@` and an abstract name
+---@field localport (integer | string)?  0 to 65535; 0, the system chooses, by default
+---@field ttl integer?               with type mcast: hops that multicast packets live, 0 to 255; 1 by default
 ---@field backlog integer?           of no use here
----@field reuseaddr boolean?         of no use here
 
 ---Makes a socket with a local address; a TCP socket or unix stream listens.
 ---A host name is looked up, which blocks.
@@ -109,6 +119,26 @@ function lsocket.bind(type, address, port, backlog) end
 ---@overload fun(address: string, port: integer | string | nil, ttl: integer?): lsocket.Socket?, string?, string?
 ---@overload fun(arguments: lsocket.ConnectArguments): lsocket.Socket?, string?, string?
 function lsocket.connect(type, address, port, ttl) end
+
+---Makes two unix domain sockets that are connected to each other.
+---@param type ("tcp" | "udp" | "seqpacket")?  streams by default
+---@return lsocket.Socket? socket             one end, or nil
+---@return lsocket.Socket | string | nil peer the other end, or a message
+---@return string? name                       the error's symbol: "EMFILE"
+function lsocket.pair(type) end
+
+---Makes a socket of an open descriptor, which the library owns from then on: a socket, a pipe, a terminal.
+---@param fd integer
+---@return lsocket.Socket? socket  or nil
+---@return string? message         the system's text
+---@return string? name            the error's symbol: "EBADF"
+function lsocket.fromfd(fd) end
+
+---The sockets that systemd has passed to this process, and their names; only the first call gives any.
+---@return lsocket.Socket[]? sockets      empty where nothing was passed
+---@return string[] | string | nil names  one for each socket, "unknown" where it has none; or a message
+---@return string? name                   the error's symbol: "EINVAL": the environment contradicts itself; "EBADF"
+function lsocket.listenfds() end
 
 ---Waits until any of the sockets is ready, or the time is over. The first number is the time, wherever it stands.
 ---@param read lsocket.Selectable[]?   to read or accept from
@@ -352,6 +382,32 @@ function Socket:setopt(name, value) end
 ---@return string? message         the system's text
 ---@return string? symbol          the error's symbol: "ENOPROTOOPT"
 function Socket:getopt(name) end
+
+---Ends one direction of a connection, or both, and leaves the descriptor open.
+---@param how ("r" | "w" | "rw")?  nothing more is read, sent, or both, which is the default
+---@return true? ok         done
+---@return string? message  the system's text
+---@return string? name     the error's symbol: "ENOTCONN"
+function Socket:shutdown(how) end
+
+---A second object, with a descriptor of its own, for the same socket.
+---@return lsocket.Socket? socket  or nil
+---@return string? message         the system's text
+---@return string? name            the error's symbol: "EMFILE"
+function Socket:dup() end
+
+---Gives the descriptor away, open as it is; the object is as good as closed.
+---@return integer? descriptor  the caller's from now on
+---@return string? message      the system's text
+---@return string? name         the error's symbol: "EBADF"
+function Socket:detach() end
+
+---Lets programs that the process starts have the descriptor, or not.
+---@param on boolean?       true by default
+---@return true? ok         done
+---@return string? message  the system's text
+---@return string? name     the error's symbol: "EBADF"
+function Socket:inherit(on) end
 
 ---Closes the socket; harmless when it is closed.
 ---@return true? ok         closed

@@ -68,6 +68,13 @@ static int note_wait(int milliseconds) {
 
 #define ls_fd_socket faulty_fd_socket
 #define ls_fd_accept faulty_fd_accept
+#define ls_fd_adopt faulty_fd_adopt
+#define ls_fd_what faulty_fd_what
+#define ls_fd_pair faulty_fd_pair
+#define ls_fd_dup faulty_fd_dup
+#define ls_fd_inherit faulty_fd_inherit
+#define ls_fd_shutdown faulty_fd_shutdown
+#define ls_fd_ended faulty_fd_ended
 #define ls_fd_bind faulty_fd_bind
 #define ls_fd_listen faulty_fd_listen
 #define ls_fd_connect faulty_fd_connect

@@ -7,8 +7,8 @@
 /* Is it a path? Abstract names and internet addresses are none. */
 int ls_unix_ispath(const ls_Addr *addr);
 
-/* Binds to a path. mode: its permissions, -1: what the process's umask leaves. replace: removes a socket's file of which
-   no socket is left, and nothing else. On failure there is no file that was not there before. 0 or an errno. */
+/* Binds to a path. mode: its permissions, -1: what the process's umask leaves. replace: removes a socket's file of
+   which no socket is left, and nothing else. On failure there is no file that was not there before. 0 or an errno. */
 int ls_unix_bind(int fd, const ls_Addr *addr, int mode, int replace);
 
 /* Removes what binding has made; harmless where addr is no path. */

@@ -1,0 +1,24 @@
+-- Descriptors in a process of their own. Usage: descriptor.lua pair   makes a pair, for whoever lets it fail
+--                                               descriptor.lua tell FD   what fromfd makes of a descriptor
+local lsocket = require "lsocket"
+local process = require "spec.process"
+
+local function count()
+  local n = 0
+  for _ in pairs(process.descriptors()) do n = n + 1 end
+  return n
+end
+
+if arg[1] == "pair" then
+  local before = count()
+  print(lsocket.pair())
+  print(count() - before .. " more")
+else
+  local sock = assert(lsocket.fromfd(tonumber(arg[2])))
+  local info = sock:info()
+  for _, try in ipairs { "recv", "recvfrom", "peek", "accept", "status", "shutdown" } do sock[try](sock) end
+  for _, what in ipairs { "peer", "socket" } do sock:info(what) end
+  sock:sendto("x", "127.0.0.1", 9)
+  sock:send ""
+  print(info.family .. " " .. info.type .. " " .. tostring(info.listening))
+end
