@@ -34,7 +34,9 @@ end
 local function real_names()
   local names = {}
   for name in pairs(lsocket) do names["lsocket." .. name] = true end
-  for _, object in ipairs{ assert(lsocket.bind("udp", "127.0.0.1", 0)), assert(lsocket.poller()), lsocket.batch(1) } do
+  local objects = { assert(lsocket.bind("udp", "127.0.0.1", 0)), assert(lsocket.poller()), lsocket.batch(1),
+    assert(lsocket.lookup "127.0.0.1") }
+  for _, object in ipairs(objects) do
     local metatable = getmetatable(object)
     for name in pairs(metatable.__index) do names[metatable.__type .. ":" .. name] = true end
     if object.close then object:close() end

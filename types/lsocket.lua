@@ -171,6 +171,14 @@ function lsocket.batch(count, size) end
 ---@return string? symbol                the error's symbol: "EAI_NONAME", "EAI_AGAIN"
 function lsocket.resolve(name) end
 
+---Begins to look up the addresses of a host, and returns at once. Wait until select or a poller finds the object readable.
+---@param name string                    host name or numeric address
+---@param family ("inet" | "inet6")?     IPv4 or IPv6 only; any by default
+---@return lsocket.Lookup? lookup        or nil
+---@return string? message               the system's text
+---@return string? symbol                the error's symbol: "EAGAIN": no thread could be started
+function lsocket.lookup(name, family) end
+
 ---The addresses of this machine's interfaces, a record for each address.
 ---@return lsocket.Interface[]? interfaces  or nil
 ---@return string? message                  the system's text
@@ -262,6 +270,25 @@ function Batch:clear() end
 ---Makes the datagrams that have been sent ready to be sent again.
 ---@return true
 function Batch:rewind() end
+
+---A name that is being looked up.
+---@class lsocket.Lookup
+local Lookup = {}
+
+---The addresses, each once, in the system's order; the same whenever it is asked for.
+---@return lsocket.Address[] | false | nil addresses  false: not there yet
+---@return string? message               the system's text
+---@return string? symbol                the error's symbol: "EAI_NONAME", "EAI_AGAIN", "ECANCELED"
+function Lookup:result() end
+
+---@return integer? descriptor  readable once there is a result; -1 when cancelled
+---@return string? message      the system's text
+---@return string? name         "EMFILE": there are no descriptors left
+function Lookup:getfd() end
+
+---Gives the lookup up; harmless when it is done or cancelled.
+---@return true
+function Lookup:cancel() end
 
 ---A socket. It owns its descriptor, which never blocks; collecting the socket closes it.
 ---A closed socket's methods answer `nil, "Bad file descriptor", "EBADF"`.
