@@ -314,7 +314,9 @@ local function end_client(task)
 end
 
 local function accept_clients(server, handler)
-  for client, address, port in next_client, server do
+  while true do
+    local client, address, port = next_client(server)
+    if not client then return end
     local task = tasks.spawn(handler, client, address, port)
     task.server, task.client, task.onend = server, client, end_client
     server.handlers[task] = true

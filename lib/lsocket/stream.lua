@@ -11,6 +11,7 @@ Stream.__index = Stream
 stream.metatable = Stream
 
 local SIZE = 65536     -- bytes that are asked for at once
+local MOST = 2147483647 -- what can be asked for
 local LIMIT = 1048576  -- the longest line or record, where nothing else is said
 local BURST = 64       -- calls in a row that need not wait; then the other tasks have their turn
 
@@ -80,9 +81,10 @@ local function buffer_of(self)
   return buffer
 end
 
--- What is left in the buffer when no more can come; nil: nothing.
-local function rest(buffer)
-  return #buffer > 0 and buffer:take(#buffer) or nil
+-- What a read answers when nothing more comes: its failure, or else what is left, or else nil alone.
+local function at_end(buffer, message, name)
+  if message then return nil, message, name end
+  return buffer and buffer:some() or nil
 end
 
 local function read_line(self, keep)
@@ -93,8 +95,7 @@ local function read_line(self, keep)
     if line == nil then return nil, message, name end
     line, message, name = fill(self)
     if not line then
-      if message then return nil, message, name end
-      return rest(buffer)
+      return at_end(buffer, message, name)
     end
   end
 end
@@ -104,8 +105,7 @@ local function read_count(self, count)
   while #buffer < count or #buffer == 0 do
     local ok, message, name = fill(self)
     if not ok then
-      if message then return nil, message, name end
-      return rest(buffer)
+      return at_end(buffer, message, name)
     end
   end
   return buffer:take(count)
@@ -118,20 +118,22 @@ local function read_all(self)
     ok, message, name = fill(self)
   until not ok
   if message then return nil, message, name end
-  return rest(buffer) or ""
+  return buffer:some() or ""
 end
 
 local function read_format(self, format)
   if format == nil or format == "l" or format == "*l" then return read_line(self, false) end
-  if type(format) == "number" then return read_count(self, format) end
+  if type(format) == "number" and format >= 0 and format <= MOST and format % 1 == 0 then
+    return read_count(self, format)
+  end
   if format == "L" or format == "*L" then return read_line(self, true) end
   if format == "a" or format == "*a" then return read_all(self) end
-  error("bad argument to 'read' (l, L, a or a count expected)", 4)
+  error("bad argument #1 to 'read' (l, L, a or a count expected)", 0)
 end
 
 local function read_formats(self, count, format, ...)
   local data, message, name = read_format(self, format)
-  if data == nil then return nil, message, name end
+  if data == nil then return at_end(nil, message, name) end
   if count <= 1 then return data end
   return data, read_formats(self, count - 1, ...)
 end
@@ -148,14 +150,10 @@ local function next_line(self)
   return self:read("l")
 end
 
-local function next_record(self, format)
-  return self:read(format)
-end
-
 -- stream:lines([format]) -> iterator, which ends where read gives nil
 function Stream:lines(format)
   if format == nil then return next_line, self end
-  return function() return next_record(self, format) end
+  return function() return self:read(format) end
 end
 
 -- stream:readuntil(delimiter [, max]) -> string without it | nil | nil, message, name
@@ -168,8 +166,7 @@ function Stream:readuntil(delimiter, max)
     if record == nil then return nil, message, name end
     record, message, name = fill(self)
     if not record then
-      if message then return nil, message, name end
-      return rest(buffer)
+      return at_end(buffer, message, name)
     end
   end
 end
@@ -178,7 +175,7 @@ end
 function Stream:readsome(max)
   if self.r then check_reader(self) end
   local buffer = self.buffer
-  if buffer and #buffer > 0 then return buffer:take(math.min(#buffer, max or SIZE)) end
+  if buffer and #buffer > 0 then return buffer:some(max) end
   while true do
     local ok, message, name
     if self.dry then -- as prepare does
@@ -193,24 +190,27 @@ function Stream:readsome(max)
       self.dry = #ok < (max or SIZE)
       return ok
     end
-    if ok == nil then return nil, message, name end
+    if ok == nil then return at_end(nil, message, name) end
     self.dry = true
   end
 end
 
 -- ---- writing ----
 
--- Several pieces, or an array of them, as what send takes at once, and how many bytes that is.
-local function gather(pieces)
-  local total = 0
-  for i, piece in ipairs(pieces) do
-    if type(piece) == "number" then
+-- Several pieces as what send takes at once: an array of strings; and how many bytes that is.
+local function gather(pieces, count)
+  local strings, total = {}, 0
+  for i = 1, count do
+    local piece, kind = pieces[i], type(pieces[i])
+    if kind == "number" then
       piece = tostring(piece)
-      pieces[i] = piece
+    elseif kind ~= "string" then
+      error(("bad argument #%d to 'write' (string expected, got %s)"):format(i, kind), 3)
     end
+    strings[i] = piece
     total = total + #piece
   end
-  return pieces, total
+  return strings, total
 end
 
 -- Waits for those that write already, and lets the next one begin.
@@ -244,7 +244,8 @@ local function send_all(self, data, total, sent)
   if not ok then return nil, message, name, 0 end
   ok, message, name, sent = send_rest(self, data, total, sent)
   give_turn(self)
-  return ok, message, name, sent
+  if ok then return true end
+  return nil, message, name, sent
 end
 
 -- stream:write(data, ...) -> true: the kernel has taken it all | nil, message, name, bytes that it has taken
@@ -252,8 +253,10 @@ function Stream:write(data, ...)
   local total
   if type(data) == "string" and select("#", ...) == 0 then
     total = #data
+  elseif type(data) == "table" then
+    data, total = gather(data, #data)
   else
-    data, total = gather(type(data) == "table" and data or { data, ... })
+    data, total = gather({ data, ... }, select("#", ...) + 1)
   end
   if self.writing then return send_all(self, data, total, 0) end
   streak = streak + 1
