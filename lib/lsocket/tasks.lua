@@ -65,11 +65,21 @@ local function wake(task, a, b, c)
   return true
 end
 
+local function check_inner(task)
+  if running() ~= task.inner then error("a coroutine inside of a task cannot wait: spawn a task", 0) end
+end
+
 local function park(task)
-  if running() ~= task.inner then
-    error("a coroutine inside of a task cannot wait: spawn a task", 0)
-  end
+  check_inner(task)
   task.parked = true
+  return yield(PARKED)
+end
+
+-- Gives the others their turn, and answers a, b, c.
+local function line_up(task, a, b, c)
+  check_inner(task)
+  task.parked = true
+  wake(task, a, b, c)
   return yield(PARKED)
 end
 
@@ -87,23 +97,16 @@ end
 -- What a wait answers instead of waiting. The others have their turn first, so that a task that does not heed the
 -- answer keeps nobody from running.
 local function interrupt(task)
-  task.parked = true
-  if task.canceled then
-    task.canceled = false
-    wake(task, nil, CANCELED, "ECANCELED")
-  else
-    wake(task, nil, TIMED_OUT, "ETIMEDOUT")
-  end
-  return yield(PARKED)
+  if not task.canceled then return line_up(task, nil, TIMED_OUT, "ETIMEDOUT") end
+  task.canceled = false
+  return line_up(task, nil, CANCELED, "ECANCELED")
 end
 
 -- Gives the others their turn: true | nil, message, name
 function tasks.pause()
   local task = self()
   if is_interrupted(task) then return interrupt(task) end
-  task.parked = true
-  wake(task, true)
-  return park(task)
+  return line_up(task, true)
 end
 
 -- ---- timers ----
