@@ -18,8 +18,8 @@ local function check_number(value, arg, name)
 end
 
 local function check_function(value, arg, name)
-  local metatable = getmetatable(value)
-  if type(value) ~= "function" and not (type(metatable) == "table" and metatable.__call) then
+  local meta = getmetatable(value)
+  if type(value) ~= "function" and not (type(meta) == "table" and meta.__call) then
     error(("bad argument #%d to '%s' (function expected, got %s)"):format(arg, name, type(value)), 3)
   end
 end
@@ -73,7 +73,7 @@ end
 local watches = setmetatable({}, { __mode = "kv" })
 
 local function watch_of(object)
-  if type(object) == "table" and getmetatable(object) == stream.metatable then return object end
+  if tasks.is_watch(object) then return object end
   local watch = watches[object]
   if not watch then
     watch = tasks.watch({}, object)
@@ -222,8 +222,8 @@ end
 
 -- ---- servers ----
 
-local Server = { __name = "server", __type = "server" }
-Server.__index = Server
+local Server = {}
+local metatable = { __index = Server, __name = "server", __type = "server" }
 
 -- Listens on each address; one that this machine has not got matters only where no other is left.
 local function bind_all(server, list, arguments)
@@ -250,7 +250,7 @@ function loop.listen(address, port, options)
   end
   local list, message, name = addresses_of(address, options and options.family)
   if not list then return nil, message, name end
-  local server = setmetatable({ watches = {}, options = options }, Server)
+  local server = setmetatable({ watches = {}, options = options }, metatable)
   local arguments = arguments_of(options, port)
   arguments.backlog = arguments.backlog or BACKLOG
   local ok
@@ -365,6 +365,6 @@ function Server:close(grace)
   if not grace then return true end
   return await_handlers(self, grace)
 end
-Server.__close = Server.close
+metatable.__close = Server.close
 
 return loop

@@ -6,9 +6,8 @@ local tasks = require "lsocket.tasks"
 local await, await_readable = tasks.await, tasks.await_readable
 
 local stream = {}
-local Stream = { __name = "stream", __type = "stream" }
-Stream.__index = Stream
-stream.metatable = Stream
+local Stream = {}
+local metatable = { __index = Stream, __name = "stream", __type = "stream" }
 
 local SIZE = 65536     -- bytes that are asked for at once
 local MOST = 2147483647 -- what can be asked for
@@ -29,7 +28,7 @@ function stream.new(sock, options)
     max = options and options.max or LIMIT,
     queue = false,   -- the tasks that want to write after it
     object = false, r = false, w = false, events = false,
-  }, Stream)
+  }, metatable)
   return tasks.watch(self, sock)
 end
 
@@ -278,9 +277,9 @@ function Stream:close()
   if self.queue then tasks.dismiss(self.queue) end
   return self.object:close()
 end
-Stream.__close = Stream.close
+metatable.__close = Stream.close
 
-function Stream:__tostring()
+function metatable:__tostring()
   return "stream: " .. tostring(self.object)
 end
 

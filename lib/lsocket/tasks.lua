@@ -14,7 +14,7 @@ local clock = lsocket.now
 
 local tasks = {}
 local Task = {}
-Task.__index = Task
+local metatable = { __index = Task, __name = "task", __type = "task" }
 
 local PARKED = {} -- what a task yields when it waits
 local TIMED_OUT = "The deadline has passed"
@@ -235,7 +235,7 @@ end
 
 function tasks.spawn(fn, ...)
   local thread = create(body)
-  local task = setmetatable({ thread = thread, inner = thread, parked = true, canceled = false, scope = false }, Task)
+  local task = setmetatable({ thread = thread, inner = thread, parked = true, canceled = false, scope = false }, metatable)
   resume(thread, task, fn, ...)
   living[task] = true
   alive = alive + 1
@@ -332,6 +332,10 @@ end
 function tasks.watch(watch, object)
   watch.object, watch.r, watch.w, watch.events = object, false, false, false
   return watch
+end
+
+function tasks.is_watch(object)
+  return type(object) == "table" and rawget(object, "object") and rawget(object, "events") ~= nil
 end
 
 local function unregister(watch)
