@@ -1,5 +1,4 @@
 -- Connections by name, and servers: loop.resolve, loop.connect, loop.listen, loop.serve.
-local lsocket = require "lsocket"
 local loop = require "lsocket.loop"
 local helper = require "spec.helper"
 local process = require "spec.process"

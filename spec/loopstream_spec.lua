@@ -89,7 +89,9 @@ describe("stream:read", function()
 
   it("raises for other formats", function()
     run(function(_, b)
-      for _, odd in ipairs { "n", "x", {}, true, -1, 0.5, 2 ^ 53 } do raises("bad argument #1 to 'read'", b.read, b, odd) end
+      for _, odd in ipairs { "n", "x", {}, true, -1, 0.5, 2 ^ 53 } do
+        raises("bad argument #1 to 'read'", b.read, b, odd)
+      end
     end)
   end)
 

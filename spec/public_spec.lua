@@ -48,7 +48,7 @@ local function real_names()
     for name in pairs(table) do names[module .. "." .. name] = true end
   end
   local objects = { assert(lsocket.bind("udp", "127.0.0.1", 0)), assert(lsocket.poller()), lsocket.batch(1),
-    assert(lsocket.lookup "127.0.0.1") }
+    lsocket.buffer(), assert(lsocket.lookup "127.0.0.1") }
   local task, server = loop_objects()
   for _, object in ipairs { task, server, stream.new((assert(lsocket.pair()))) } do objects[#objects + 1] = object end
   for _, object in ipairs(objects) do

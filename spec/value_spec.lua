@@ -64,6 +64,8 @@ local function set(...)
 end
 
 local none = set()
+local anything = {}
+for name in pairs(odd) do anything[name] = true end
 local strings = "empty string,string,NUL string,string with NUL,path with NUL,digits with NUL,negative string," ..
   "long string,long digits,long path,long abstract name"
 local names = set "empty string,string,negative string,long string,long digits,long path,long abstract name"
@@ -111,6 +113,7 @@ local functions = {
       none, none } },
   poller = { args = fixed "poll", may = { set "nil" } },
   batch = { args = fixed(1, 100), may = { set("one", with_nul), set("nil,one", with_nul) } },
+  buffer = { args = fixed(100), may = { set("nil,one,70000,2^31-1", with_nul) } },
 }
 
 local function batch()
@@ -120,6 +123,13 @@ local function batch()
 end
 
 local socket_only = { args = udp, may = { set "closed socket" } }
+
+-- A member of a group on the loopback interface, and what it would need to join it.
+local function member()
+  local sock = udp()
+  sock:join("239.1.2.3", 1, "127.0.0.1")
+  return sock, "239.1.2.3", 1, "127.0.0.1"
+end
 
 local methods = {
   info = { args = function() return udp(), nil end,
@@ -137,6 +147,8 @@ local methods = {
     may = { none, descriptors, set(extents), set(extents) } },
   sendto = { args = function() return udp(), "x", "127.0.0.1", 9 end,
     may = { none, set(strings, numbers, "NaN"), none, set "one" } },
+  join = { args = function() return udp(), select(2, member()) end, may = { none, none, set "nil,one", set "nil" } },
+  leave = { args = member, may = { none, none, set "nil,one", set "nil" } },
   close = socket_only,
   shutdown = { args = function() return (helper.tcp()), "rw" end, may = { none, set "nil" } },
   detach = socket_only,
@@ -144,6 +156,15 @@ local methods = {
   inherit = { args = function() return udp(), true end, may = { none, set "nil,true,false" } },
   setopt = { args = function() return udp(), "rcvbuf", 4096 end, may = { none, none, set(counts) } },
   getopt = { args = function() return udp(), "rcvbuf" end, may = { none, none } },
+  recvmsg = { args = function() return udp(), 10, {} end, may = { none, set("nil", counts), set "nil,table" } },
+  recverr = { args = function() return udp(), 10, {} end, may = { none, set("nil", counts), set "nil,table" } },
+  sendmsg = { args = function() return udp(), { data = "x", address = "127.0.0.1", port = 9 } end,
+    may = { none, none } },
+  sendfds = { args = function() return (assert(lsocket.pair "udp")), "x", {} end,
+    may = { none, set(strings, numbers, "NaN"), set "table" } },
+  recvfds = { args = function() return (assert(lsocket.pair "udp")), 10, 1 end,
+    may = { none, set("nil", counts), set("nil,zero,one" .. with_nul) } },
+  peercred = { args = function() return (assert(lsocket.pair())) end, may = { none } },
   recvmany = { args = function() return full(), batch() end, may = { none, none } },
   sendmany = { args = function() return udp(), batch(), "127.0.0.1", 9 end,
     may = { none, none, set "nil", set "one" } },
@@ -184,6 +205,28 @@ local batch_methods = {
 
 local batch_metamethods = { __gc = batch_only, __len = batch_only, __tostring = batch_only }
 
+local function buffer()
+  local made = lsocket.buffer()
+  made:append "one\ntwo\n"
+  return made
+end
+
+local buffer_only = { args = buffer, may = { none } }
+
+local buffer_methods = {
+  recv = { args = function() return buffer(), full(), 10 end, may = { none, none, set("nil", counts) } },
+  append = { args = function() return buffer(), "x" end, may = { none, set(strings, numbers, "NaN") } },
+  line = { args = function() return buffer(), false end, may = { none, anything } },
+  lines = { args = function() return buffer(), {} end, may = { none, set "nil,table" } },
+  upto = { args = function() return buffer(), "\n", 10 end,
+    may = { none, set(strings, numbers, "NaN"), set("nil,one,70000,2^31-1", with_nul) } },
+  take = { args = function() return buffer(), 3 end, may = { none, set(counts) } },
+  some = { args = function() return buffer(), 3 end, may = { none, set("nil", counts) } },
+  clear = buffer_only,
+}
+
+local buffer_metamethods = { __gc = buffer_only, __len = buffer_only, __tostring = buffer_only }
+
 local function lookup() return (assert(lsocket.lookup "127.0.0.1")) end
 
 local lookup_only = { args = lookup, may = { none } }
@@ -197,6 +240,7 @@ local classes = {
   socket = { object = closed_socket, methods = methods, metamethods = metamethods },
   poller = { object = poller, methods = poller_methods, metamethods = poller_metamethods },
   batch = { object = batch, methods = batch_methods, metamethods = batch_metamethods },
+  buffer = { object = buffer, methods = buffer_methods, metamethods = buffer_metamethods },
   lookup = { object = lookup, methods = lookup_methods, metamethods = lookup_metamethods },
 }
 

@@ -92,49 +92,57 @@ static int buffer_append(lua_State *L) {
 /* ---- records out ---- */
 
 /* Making a string may run the collector, and that a finalizer which uses the buffer. Where that can be before the
-   string has its bytes, they are copied first to where they stay. */
+   string has its bytes, they are copied first to where they stay. from: how many bytes are passed over. */
 #if LS_PUSH_COPIES_FIRST
-LS_HOT void push_front(lua_State *L, const ls_Bytes *bytes, size_t len) {
-    lua_pushlstring(L, ls_bytes_front(bytes), len);
+LS_HOT void push_bytes(lua_State *L, const ls_Bytes *bytes, size_t from, size_t len) {
+    lua_pushlstring(L, ls_bytes_front(bytes) + from, len);
 }
 #else
-static void push_long(lua_State *L, const ls_Bytes *bytes, size_t len) {
-    char *copy = ls_state_lend(L, LS_STATE_RECEIVE, len);
-    size_t there = ls_bytes_count(bytes); /* lending may have run a finalizer, too */
-    if (len > there) len = there;
-    memcpy(copy, ls_bytes_front(bytes), len);
+static void push_long(lua_State *L, const ls_Bytes *bytes, size_t from, size_t len) {
+    int large = len > RECEIVE_SIZE; /* too large to be kept for the next time */
+    char *copy = large ? ls_newuserdata(L, len) : ls_state_lend(L, LS_STATE_RECEIVE, RECEIVE_SIZE);
+    if (ls_bytes_count(bytes) < from + len) len = from = 0; /* that ran a finalizer: nobody will see the string */
+    memcpy(copy, ls_bytes_front(bytes) + from, len);
     lua_pushlstring(L, copy, len);
-    ls_state_giveback(L, LS_STATE_RECEIVE, -2);
+    if (!large) ls_state_giveback(L, LS_STATE_RECEIVE, -2);
     lua_remove(L, -2);
 }
 
-LS_HOT void push_front(lua_State *L, const ls_Bytes *bytes, size_t len) {
+LS_HOT void push_bytes(lua_State *L, const ls_Bytes *bytes, size_t from, size_t len) {
     char copy[512];
     if (len > sizeof copy) {
-        push_long(L, bytes, len);
+        push_long(L, bytes, from, len);
     } else {
-        memcpy(copy, ls_bytes_front(bytes), len);
+        memcpy(copy, ls_bytes_front(bytes) + from, len);
         lua_pushlstring(L, copy, len);
     }
 }
 #endif
 
-/* Pushes the first len bytes and lets count of them go; 0: a finalizer has taken some in between, so that it is another
-   record that comes first now. */
-LS_HOT int give(lua_State *L, ls_Bytes *bytes, size_t len, size_t count) {
+/* Pushes len bytes; 0: nothing was pushed, as a finalizer has taken bytes, and the record is another one now. */
+LS_HOT int push_record(lua_State *L, const ls_Bytes *bytes, size_t from, size_t len) {
     size_t gone = bytes->gone;
-    push_front(L, bytes, len);
-    if (LS_LIKELY(bytes->gone == gone)) {
-        ls_bytes_drop(bytes, count);
-        return 1;
-    }
+    push_bytes(L, bytes, from, len);
+    if (LS_LIKELY(bytes->gone == gone)) return 1;
     lua_pop(L, 1);
     return 0;
+}
+
+/* Pushes the first len bytes and lets count of them go. Answers as push_record. */
+LS_HOT int give(lua_State *L, ls_Bytes *bytes, size_t len, size_t count) {
+    if (!LS_LIKELY(push_record(L, bytes, 0, len))) return 0;
+    ls_bytes_drop(bytes, count);
+    return 1;
 }
 
 /* There is no whole record. */
 static int give_none(lua_State *L, int err) {
     return err == EMSGSIZE ? ls_fail_text(L, err, "record too long") : ls_fail_io(L, err);
+}
+
+/* How long a line is without its end, which is "\n" or "\r\n". at: where the "\n" is. */
+LS_HOT size_t line_length(const ls_Bytes *bytes, size_t from, size_t at) {
+    return at - from - (at > from && ls_bytes_front(bytes)[at - 1] == '\r');
 }
 
 /* buffer:line([keep]) -> string | false | nil, message, name;  keep: with its end */
@@ -145,8 +153,42 @@ static int buffer_line(lua_State *L) {
     do {
         int err = ls_bytes_line(&b->bytes, b->max, &at);
         if (!LS_LIKELY(!err)) return give_none(L, err);
-        len = keep ? at + 1 : at - (at > 0 && ls_bytes_front(&b->bytes)[at - 1] == '\r');
+        len = keep ? at + 1 : line_length(&b->bytes, 0, at);
     } while (!LS_LIKELY(give(L, &b->bytes, len, at + 1)));
+    return 1;
+}
+
+/* Puts all whole lines into the array at 2, and then lets them go: an error in between loses nothing. Answers how many
+   there are; -1: a finalizer has taken some. *err: why there are no more. */
+static int fill(lua_State *L, ls_Bytes *bytes, size_t max, int *err) {
+    size_t from, at = 0;
+    int n = 0;
+    *err = ls_bytes_line(bytes, max, &at);
+    for (from = 0; !*err; from = at + 1, *err = ls_bytes_lineafter(bytes, from, max, &at)) {
+        if (!LS_LIKELY(push_record(L, bytes, from, line_length(bytes, from, at)))) return -1;
+        lua_rawseti(L, 2, ++n);
+    }
+    if (n > 0) {
+        ls_bytes_drop(bytes, from);
+        if (*err == EAGAIN) ls_bytes_nolines(bytes);
+    }
+    return n;
+}
+
+/* buffer:lines([array]) -> array | false | nil, message, name;  all lines that are there; array: is refilled */
+static int buffer_lines(lua_State *L) {
+    Buffer *b = check_buffer(L);
+    int n, err;
+    if (lua_isnoneornil(L, 2)) {
+        lua_settop(L, 1);
+        lua_newtable(L);
+    }
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    do n = fill(L, &b->bytes, b->max, &err);
+    while (n < 0);
+    if (n == 0) return give_none(L, err);
+    ls_value_cut(L, 2, n);
     return 1;
 }
 
@@ -212,8 +254,9 @@ static int buffer_gc(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    { "line", buffer_line }, { "recv", buffer_recv },     { "take", buffer_take },   { "upto", buffer_upto },
-    { "some", buffer_some }, { "append", buffer_append }, { "clear", buffer_clear }, { NULL, NULL },
+    { "line", buffer_line }, { "lines", buffer_lines }, { "recv", buffer_recv },
+    { "take", buffer_take }, { "upto", buffer_upto },   { "some", buffer_some },
+    { "append", buffer_append }, { "clear", buffer_clear }, { NULL, NULL },
 };
 
 static const luaL_Reg metamethods[] = {

@@ -1,80 +1,180 @@
-/* Options of sockets: one table, a row an option. What an option does is left to the system. */
+/* Options of sockets: one table, a row an option. What an option does is left to the system, how its value is read, set
+   and told to option_kinds.c. */
 #include "option.h"
 
 #include "err.h"
 #include "lsocket.h"
 #include "net/fd.h"
+#include "option_kinds.h"
 #include "state.h"
 #include "value.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <netinet/ip.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
-/* How values are read, set and told. read answers NULL or what is wrong with the value at this place of the stack. The
-   others answer 0 or an errno; get pushes the value. *on: is it not 0? */
-typedef struct Kind {
-    const char *(*read)(lua_State *L, int index, const ls_Option *option, ls_Setting *setting);
-    int (*set)(int fd, const ls_Setting *setting, int *on);
-    int (*get)(lua_State *L, int fd, const ls_Option *option);
-} Kind;
+/* ---- constants that a platform may lack, or call by another name ---- */
 
-struct ls_Option {
-    const char *name;
-    const Kind *kind;
-    int level, number;   /* ABSENT: this platform has it not */
-    int low, high;       /* of an integer */
-    unsigned char mirror; /* LS_SOCKET_...: is kept while it is on; 0: nothing is */
-};
+#define ABSENT LS_OPTION_ABSENT
 
-enum { ABSENT = -1 };
+#ifndef SO_REUSEPORT
+#define SO_REUSEPORT ABSENT
+#endif
+#ifndef SO_REUSEPORT_LB
+#define SO_REUSEPORT_LB ABSENT
+#endif
+#ifndef SO_RCVBUFFORCE
+#define SO_RCVBUFFORCE ABSENT
+#endif
+#ifndef SO_SNDBUFFORCE
+#define SO_SNDBUFFORCE ABSENT
+#endif
+#ifndef SO_PRIORITY
+#define SO_PRIORITY ABSENT
+#endif
+#ifndef SO_MARK
+#define SO_MARK ABSENT
+#endif
+#ifndef SO_BUSY_POLL
+#define SO_BUSY_POLL ABSENT
+#endif
+#ifndef SO_INCOMING_CPU
+#define SO_INCOMING_CPU ABSENT
+#endif
+#if !LS_HAVE_UCRED
+#undef SO_PASSCRED
+#define SO_PASSCRED ABSENT
+#endif
+#ifndef SO_DOMAIN
+#define SO_DOMAIN ABSENT
+#endif
+#ifndef SO_PROTOCOL
+#define SO_PROTOCOL ABSENT
+#endif
+#ifndef TCP_KEEPIDLE
+#ifdef TCP_KEEPALIVE
+#define TCP_KEEPIDLE TCP_KEEPALIVE
+#else
+#define TCP_KEEPIDLE ABSENT
+#endif
+#endif
+#ifndef TCP_KEEPINTVL
+#define TCP_KEEPINTVL ABSENT
+#endif
+#ifndef TCP_KEEPCNT
+#define TCP_KEEPCNT ABSENT
+#endif
+#ifndef TCP_CORK
+#ifdef TCP_NOPUSH
+#define TCP_CORK TCP_NOPUSH
+#else
+#define TCP_CORK ABSENT
+#endif
+#endif
+#ifndef TCP_QUICKACK
+#define TCP_QUICKACK ABSENT
+#endif
+#ifndef TCP_USER_TIMEOUT
+#define TCP_USER_TIMEOUT ABSENT
+#endif
+#ifndef TCP_SYNCNT
+#define TCP_SYNCNT ABSENT
+#endif
+#ifndef TCP_CONGESTION
+#define TCP_CONGESTION ABSENT
+#endif
+#ifndef TCP_FASTOPEN
+#define TCP_FASTOPEN ABSENT
+#endif
+#ifndef TCP_FASTOPEN_CONNECT
+#define TCP_FASTOPEN_CONNECT ABSENT
+#endif
+#ifndef TCP_DEFER_ACCEPT
+#define TCP_DEFER_ACCEPT ABSENT
+#endif
+#ifndef TCP_NOTSENT_LOWAT
+#define TCP_NOTSENT_LOWAT ABSENT
+#endif
+#ifndef TCP_INFO
+#define TCP_INFO ABSENT
+#endif
+#ifndef IP_RECVTTL
+#define IP_RECVTTL ABSENT
+#endif
+#ifndef IP_RECVTOS
+#define IP_RECVTOS ABSENT
+#endif
+#if !LS_HAVE_ERROR_QUEUE
+#undef IP_RECVERR
+#undef IPV6_RECVERR
+#define IP_RECVERR ABSENT
+#define IPV6_RECVERR ABSENT
+#endif
+#ifndef IP_MULTICAST_ALL
+#define IP_MULTICAST_ALL ABSENT
+#endif
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL ABSENT
+#endif
+#ifndef IP_MTU_DISCOVER
+#define IP_MTU_DISCOVER ABSENT
+#endif
+#ifndef IPV6_MTU_DISCOVER
+#define IPV6_MTU_DISCOVER ABSENT
+#endif
+#ifndef IP_MTU
+#define IP_MTU ABSENT
+#endif
+#ifndef IPV6_MTU
+#define IPV6_MTU ABSENT
+#endif
+#ifndef IP_FREEBIND
+#define IP_FREEBIND ABSENT
+#endif
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND ABSENT
+#endif
+#ifndef IP_TRANSPARENT
+#ifdef IP_BINDANY
+#define IP_TRANSPARENT IP_BINDANY
+#else
+#define IP_TRANSPARENT ABSENT
+#endif
+#endif
+#ifndef IPV6_TRANSPARENT
+#ifdef IPV6_BINDANY
+#define IPV6_TRANSPARENT IPV6_BINDANY
+#else
+#define IPV6_TRANSPARENT ABSENT
+#endif
+#endif
+#ifndef IP_BIND_ADDRESS_NO_PORT
+#define IP_BIND_ADDRESS_NO_PORT ABSENT
+#endif
 
-/* ---- kinds ---- */
+/* What recvmsg tells: the time in nanoseconds or microseconds; the address with or without the interface. */
+#ifdef SO_TIMESTAMPNS
+#define TIMESTAMP SO_TIMESTAMPNS
+#else
+#define TIMESTAMP SO_TIMESTAMP
+#endif
+#if LS_HAVE_IP_PKTINFO
+#define PKTINFO IP_PKTINFO
+#elif LS_HAVE_IP_SENDSRCADDR
+#define PKTINFO IP_RECVDSTADDR
+#else
+#define PKTINFO ABSENT
+#endif
 
-static const char *read_integer(lua_State *L, int index, const ls_Option *o, ls_Setting *setting) {
-    return ls_value_readint(L, index, o->name, o->low, o->high, &setting->value.number);
-}
-
-static const char *read_flag(lua_State *L, int index, const ls_Option *o, ls_Setting *setting) {
-    (void)o;
-    setting->value.number = lua_toboolean(L, index);
-    return lua_isboolean(L, index) ? NULL : lua_pushfstring(L, "boolean expected, got %s", luaL_typename(L, index));
-}
-
-static int set_int(int fd, const ls_Setting *setting, int *on) {
-    const ls_Option *o = setting->option;
-    *on = setting->value.number != 0;
-    return o->number == ABSENT ? ENOPROTOOPT : ls_fd_setint(fd, o->level, o->number, setting->value.number);
-}
-
-static int get_int(int fd, const ls_Option *o, int *value) {
-    return o->number == ABSENT ? ENOPROTOOPT : ls_fd_getint(fd, o->level, o->number, value);
-}
-
-static int get_integer(lua_State *L, int fd, const ls_Option *o) {
-    int value = 0, err = get_int(fd, o, &value);
-    lua_pushinteger(L, value);
-    return err;
-}
-
-static int get_flag(lua_State *L, int fd, const ls_Option *o) {
-    int value = 0, err = get_int(fd, o, &value);
-    lua_pushboolean(L, value);
-    return err;
-}
-
-/* The size of a buffer; without the part that the kernel adds for itself. */
-static int get_buffer(lua_State *L, int fd, const ls_Option *o) {
-    int value = 0, err = get_int(fd, o, &value);
-    lua_pushinteger(L, LS_HAVE_DOUBLED_BUFFERS ? value / 2 : value);
-    return err;
-}
-
-static const Kind integer = { read_integer, set_int, get_integer };
-static const Kind flag = { read_flag, set_int, get_flag };
-static const Kind buffer = { read_integer, set_int, get_buffer };
-
-/* ---- the table ---- */
+#if defined(SO_BINDTODEVICE)
+#define BOUND LS_KIND_DEVICE, 0, 0, SOCKET(SO_BINDTODEVICE)
+#elif defined(IP_BOUND_IF)
+#define BOUND LS_KIND_INTERFACE, 0, 0, IP(IP_BOUND_IF, IPV6_BOUND_IF)
+#else
+#define BOUND LS_KIND_INTERFACE, 0, 0, SOCKET(ABSENT)
+#endif
 
 #if LS_HAVE_UDP_OFFLOAD
 #define SEGMENT UDP_SEGMENT
@@ -84,19 +184,98 @@ static const Kind buffer = { read_integer, set_int, get_buffer };
 #define GRO ABSENT
 #endif
 
-enum { MOST = INT_MAX / 2 }; /* the kernel doubles it */
+/* ---- the table ---- */
+
+#define FLAG LS_KIND_FLAG, 0, 1
+#define INTEGER(low, high) LS_KIND_INTEGER, low, high
+#define BUFFER LS_KIND_BUFFER, 0, INT_MAX / 2 /* the kernel doubles it */
+#define SECONDS(low) LS_KIND_SECONDS, low, INT_MAX
+#define MILLISECONDS(low) LS_KIND_MILLISECONDS, low, INT_MAX
+#define MICROSECONDS(low) LS_KIND_MICROSECONDS, low, INT_MAX
+#define LINGER LS_KIND_LINGER, 0, 65535 /* more than that some kernels cut */
+#define STRING(low, high) LS_KIND_STRING, low, high
+#define MCASTIF LS_KIND_MCASTIF, 0, 0
+#define OCTET LS_KIND_OCTET, 0, 255
+#define OCTETFLAG LS_KIND_OCTETFLAG, 0, 1
+#define MTUDISCOVER LS_KIND_MTUDISCOVER, 0, 0
+#define READ(kind) LS_KIND_##kind, 0, 0
+
+/* For IP, the second constant is IPv6's. IP_ONCE: an IPv6 socket needs it alone. */
+#define SOCKET(number) SOL_SOCKET, number, ABSENT, 0, 0
+#define TCP(number) IPPROTO_TCP, number, ABSENT, 0, 0
+#define UDP(number, mirror) IPPROTO_UDP, number, ABSENT, 0, mirror
+#define IP(number, number6) IPPROTO_IP, number, number6, 1, 0
+#define IP_ONCE(number, number6) IPPROTO_IP, number, number6, 0, 0
 
 static const ls_Option options[] = {
-    { "rcvbuf", &buffer, SOL_SOCKET, SO_RCVBUF, 0, MOST, 0 },
-    { "sndbuf", &buffer, SOL_SOCKET, SO_SNDBUF, 0, MOST, 0 },
-    { "reuseaddr", &flag, SOL_SOCKET, SO_REUSEADDR, 0, 1, 0 },
-    { "v6only", &flag, IPPROTO_IPV6, IPV6_V6ONLY, 0, 1, 0 },
-    { "ttl", &integer, IPPROTO_IP, IP_TTL, 1, 255, 0 },
-    { "segment", &integer, IPPROTO_UDP, SEGMENT, 0, 65535, LS_SOCKET_SEGMENT },
-    { "gro", &flag, IPPROTO_UDP, GRO, 0, 1, LS_SOCKET_GRO },
+    { "reuseaddr", FLAG, SOCKET(SO_REUSEADDR) },
+    { "reuseport", FLAG, SOCKET(SO_REUSEPORT) },
+    { "reuseportlb", FLAG, SOCKET(SO_REUSEPORT_LB) },
+    { "broadcast", FLAG, SOCKET(SO_BROADCAST) },
+    { "dontroute", FLAG, SOCKET(SO_DONTROUTE) },
+    { "device", BOUND },
+    { "rcvbuf", BUFFER, SOCKET(SO_RCVBUF) },
+    { "sndbuf", BUFFER, SOCKET(SO_SNDBUF) },
+    { "rcvbufforce", BUFFER, SOCKET(SO_RCVBUFFORCE) },
+    { "sndbufforce", BUFFER, SOCKET(SO_SNDBUFFORCE) },
+    { "rcvlowat", INTEGER(1, INT_MAX), SOCKET(SO_RCVLOWAT) },
+    { "linger", LINGER, SOCKET(SO_LINGER) },
+    { "oobinline", FLAG, SOCKET(SO_OOBINLINE) },
+    { "timestamp", FLAG, SOCKET(TIMESTAMP) },
+    { "passcred", FLAG, SOCKET(SO_PASSCRED) },
+    { "priority", INTEGER(0, INT_MAX), SOCKET(SO_PRIORITY) },
+    { "mark", INTEGER(0, INT_MAX), SOCKET(SO_MARK) },
+    { "busypoll", MICROSECONDS(0), SOCKET(SO_BUSY_POLL) },
+    { "incomingcpu", INTEGER(-1, INT_MAX), SOCKET(SO_INCOMING_CPU) },
+    { "error", READ(ERROR), SOCKET(SO_ERROR) },
+    { "type", READ(TYPE), SOCKET(SO_TYPE) },
+    { "domain", READ(DOMAIN), SOCKET(SO_DOMAIN) },
+    { "protocol", READ(READINTEGER), SOCKET(SO_PROTOCOL) },
+    { "acceptconn", READ(READFLAG), SOCKET(SO_ACCEPTCONN) },
+
+    { "keepalive", FLAG, SOCKET(SO_KEEPALIVE) },
+    { "keepidle", SECONDS(1), TCP(TCP_KEEPIDLE) },
+    { "keepintvl", SECONDS(1), TCP(TCP_KEEPINTVL) },
+    { "keepcnt", INTEGER(1, INT_MAX), TCP(TCP_KEEPCNT) },
+    { "usertimeout", MILLISECONDS(0), TCP(TCP_USER_TIMEOUT) },
+    { "syncnt", INTEGER(1, INT_MAX), TCP(TCP_SYNCNT) },
+    { "nodelay", FLAG, TCP(TCP_NODELAY) },
+    { "cork", FLAG, TCP(TCP_CORK) },
+    { "quickack", FLAG, TCP(TCP_QUICKACK) },
+    { "maxseg", INTEGER(1, 65535), TCP(TCP_MAXSEG) },
+    { "congestion", STRING(1, 15), TCP(TCP_CONGESTION) },
+    { "fastopen", INTEGER(0, INT_MAX), TCP(TCP_FASTOPEN) },
+    { "fastopenconnect", FLAG, TCP(TCP_FASTOPEN_CONNECT) },
+    { "deferaccept", SECONDS(0), TCP(TCP_DEFER_ACCEPT) },
+    { "notsentlowat", INTEGER(0, INT_MAX), TCP(TCP_NOTSENT_LOWAT) },
+    { "tcpinfo", READ(TCPINFO), TCP(TCP_INFO) },
+
+    { "v6only", FLAG, IP(ABSENT, IPV6_V6ONLY) },
+    { "ttl", INTEGER(1, 255), IP(IP_TTL, IPV6_UNICAST_HOPS) },
+    { "tos", INTEGER(0, 255), IP(IP_TOS, IPV6_TCLASS) },
+    { "mcastttl", OCTET, IP(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS) },
+    { "mcastloop", OCTETFLAG, IP(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP) },
+    { "mcastif", MCASTIF, IP(IP_MULTICAST_IF, IPV6_MULTICAST_IF) },
+    { "mcastall", FLAG, IP(IP_MULTICAST_ALL, IPV6_MULTICAST_ALL) },
+    /* Linux tells an IPv6 socket of IPv4's packets, too, with the address in IPv6's form; asked for both, it tells twice.
+       It does not so for the others. */
+    { "pktinfo", FLAG, IP_ONCE(PKTINFO, IPV6_RECVPKTINFO) },
+    { "recvttl", FLAG, IP(IP_RECVTTL, IPV6_RECVHOPLIMIT) },
+    { "recvtos", FLAG, IP(IP_RECVTOS, IPV6_RECVTCLASS) },
+    { "recverr", FLAG, IP(IP_RECVERR, IPV6_RECVERR) },
+    { "mtudiscover", MTUDISCOVER, IP(IP_MTU_DISCOVER, IPV6_MTU_DISCOVER) },
+    { "mtu", READ(READINTEGER), IP(IP_MTU, IPV6_MTU) },
+    { "freebind", FLAG, IP(IP_FREEBIND, IPV6_FREEBIND) },
+    { "transparent", FLAG, IP(IP_TRANSPARENT, IPV6_TRANSPARENT) },
+    { "bindaddressnoport", FLAG, IP(IP_BIND_ADDRESS_NO_PORT, ABSENT) },
+
+    { "segment", INTEGER(0, 65535), UDP(SEGMENT, LS_SOCKET_SEGMENT) },
+    { "gro", FLAG, UDP(GRO, LS_SOCKET_GRO) },
 };
 
 enum { OPTIONS = sizeof options / sizeof options[0] };
+
+/* ---- by name ---- */
 
 const ls_Option *ls_option_find(const char *name, size_t len) {
     int i;
@@ -106,22 +285,28 @@ const ls_Option *ls_option_find(const char *name, size_t len) {
 }
 
 const char *ls_option_read(lua_State *L, int index, const ls_Option *option, ls_Setting *setting) {
+    memset(setting, 0, sizeof *setting);
     setting->option = option;
-    return option->kind->read(L, index, option, setting);
+    return ls_option_kinds[option->kind].read(L, index, option, setting);
 }
+
+/* Kernels have several errors for a socket whose family or type has no such option. */
+static int unify(int err) { return err == EOPNOTSUPP ? ENOPROTOOPT : err; }
 
 int ls_option_apply(ls_Socket *s, const ls_Setting *setting) {
     const ls_Option *o = setting->option;
-    int on, err = o->kind->set(s->fd, setting, &on);
-    if (!err) s->flags = (unsigned char)(on ? s->flags | o->mirror : s->flags & ~o->mirror);
-    return err;
+    int err = s->fd < 0 ? EBADF : setting->err;
+    if (!err) err = ls_option_kinds[o->kind].set(s, setting);
+    if (!err && o->mirror) ls_option_mirror(s);
+    return unify(err);
 }
 
 void ls_option_mirror(ls_Socket *s) {
     int i, value;
     for (i = 0; i < OPTIONS; i++) {
         const ls_Option *o = &options[i];
-        if (o->mirror && get_int(s->fd, o, &value) == 0 && value) s->flags |= o->mirror;
+        int on = o->mirror && ls_option_getint(s, o, &value) == 0 && value;
+        s->flags = (unsigned char)(on ? s->flags | o->mirror : s->flags & ~o->mirror);
     }
 }
 
@@ -134,21 +319,67 @@ static const ls_Option *check_option(lua_State *L) {
     return option;
 }
 
-/* sock:setopt(name, value) -> true | nil, message, name */
+/* ---- by number ---- */
+
+enum { LARGEST = 65536 }; /* bytes of an option that has no name */
+
+static void check_place(lua_State *L, int *level, int *number) {
+    *level = ls_value_int(L, 2, "level", 0, INT_MAX);
+    *number = ls_value_int(L, 3, "number", 0, INT_MAX);
+}
+
+static int set_numbered(lua_State *L, ls_Socket *s) {
+    int level, number, value, err;
+    size_t size = sizeof value;
+    const void *bytes = &value;
+    check_place(L, &level, &number);
+    if (lua_type(L, 4) == LUA_TSTRING) bytes = lua_tolstring(L, 4, &size);
+    else value = ls_value_int(L, 4, "value", INT_MIN, INT_MAX);
+    if (size > LARGEST) return luaL_argerror(L, 4, "too many bytes");
+    err = ls_fd_setopt(s->fd, level, number, bytes, size);
+    if (!err) ls_option_mirror(s); /* it may have been one of those */
+    return ls_result(L, err);
+}
+
+static int get_numbered(lua_State *L, const ls_Socket *s) {
+    char bytes[LARGEST];
+    int level, number, value, err;
+    check_place(L, &level, &number);
+    if (lua_isnoneornil(L, 4)) {
+        err = ls_fd_getint(s->fd, level, number, &value);
+        if (!err) lua_pushinteger(L, value);
+    } else {
+        size_t size = (size_t)ls_value_int(L, 4, "size", 0, LARGEST);
+        err = ls_fd_getopt(s->fd, level, number, bytes, &size);
+        if (!err) lua_pushlstring(L, bytes, size);
+    }
+    return err ? ls_fail(L, err) : 1;
+}
+
+/* ---- methods ---- */
+
+/* sock:setopt(name, value) -> true | nil, message, name
+   sock:setopt(level, number, bytes | integer) -> the same */
 static int sock_setopt(lua_State *L) {
     ls_Socket *s = ls_socket_self(L);
     ls_Setting setting;
-    const char *problem = ls_option_read(L, 3, check_option(L), &setting);
+    const char *problem;
+    if (lua_type(L, 2) == LUA_TNUMBER) return set_numbered(L, s);
+    problem = ls_option_read(L, 3, check_option(L), &setting);
     if (problem) return luaL_argerror(L, 3, problem);
     return ls_result(L, ls_option_apply(s, &setting));
 }
 
-/* sock:getopt(name) -> value | nil, message, name */
+/* sock:getopt(name) -> value | nil, message, name
+   sock:getopt(level, number, [size]) -> integer | bytes | nil, message, name */
 static int sock_getopt(lua_State *L) {
     const ls_Socket *s = ls_socket_self(L);
-    const ls_Option *o = check_option(L);
-    int err = o->kind->get(L, s->fd, o);
-    return err ? ls_fail(L, err) : 1;
+    const ls_Option *o;
+    int err;
+    if (lua_type(L, 2) == LUA_TNUMBER) return get_numbered(L, s);
+    o = check_option(L);
+    err = s->fd < 0 ? EBADF : ls_option_kinds[o->kind].get(L, s, o);
+    return err ? ls_fail(L, unify(err)) : 1;
 }
 
 static const luaL_Reg methods[] = { { "setopt", sock_setopt }, { "getopt", sock_getopt }, { NULL, NULL } };

@@ -234,15 +234,6 @@ static int forget(lua_State *L) {
 
 /* ---- waiting ---- */
 
-/* Ends an array that was refilled: clears what is left of the one before. */
-LS_HOT void cut(lua_State *L, int table, int n) {
-    int old = (int)lua_rawlen(L, table);
-    for (; old > n; old--) {
-        lua_pushnil(L);
-        lua_rawseti(L, table, old);
-    }
-}
-
 /* Fills the arrays at 3 and 4 from the events, given the poller's table at 5. Answers how many were told. */
 LS_HOT int fill(lua_State *L, const Poller *p, const ls_Event *events, size_t count) {
     int readable = 0, writable = 0;
@@ -261,8 +252,8 @@ LS_HOT int fill(lua_State *L, const Poller *p, const ls_Event *events, size_t co
             lua_rawseti(L, 4, ++writable);
         }
     }
-    cut(L, 3, readable);
-    cut(L, 4, writable);
+    ls_value_cut(L, 3, readable);
+    ls_value_cut(L, 4, writable);
     return readable + writable;
 }
 

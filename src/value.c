@@ -39,11 +39,17 @@ const char *ls_value_readaddress(lua_State *L, int index, const char **address, 
     return (*address)[0] != '@' && memchr(*address, '\0', *len) ? "address contains a NUL byte" : NULL;
 }
 
+/* A number, or a string of digits and nothing else, as in a zone. */
+static int is_index(lua_State *L, int index) {
+    if (lua_type(L, index) != LUA_TSTRING) return lua_type(L, index) == LUA_TNUMBER;
+    return lua_rawlen(L, index) > 0 && strspn(lua_tostring(L, index), "0123456789") == lua_rawlen(L, index);
+}
+
 const char *ls_value_readinterface(lua_State *L, int index, unsigned *interface, int *err) {
     const char *text;
     size_t len;
     int number = 0;
-    if (lua_type(L, index) == LUA_TNUMBER) {
+    if (is_index(L, index)) {
         const char *problem = ls_value_readint(L, index, "interface", 1, INT_MAX, &number);
         *interface = (unsigned)number;
         *err = 0;
@@ -51,6 +57,7 @@ const char *ls_value_readinterface(lua_State *L, int index, unsigned *interface,
     }
     if (lua_type(L, index) != LUA_TSTRING) return wrong_type(L, index, "interface name, index or address");
     text = lua_tolstring(L, index, &len);
+    if (memchr(text, '\0', len)) return "interface contains a NUL byte";
     *err = ls_iface_find(text, len, interface);
     return NULL;
 }
@@ -114,6 +121,30 @@ void ls_value_pushrecord(lua_State *L, const ls_Addr *addr, int zone) {
     lua_setfield(L, -2, "family");
     ls_value_pushtext(L, addr, zone);
     lua_setfield(L, -2, "addr");
+}
+
+static void set_number(lua_State *L, const char *name, lua_Integer value) {
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, name);
+}
+
+void ls_value_pushcredentials(lua_State *L, const ls_Credentials *who) {
+    lua_createtable(L, 0, 3);
+    if (who->pid) set_number(L, "pid", (lua_Integer)who->pid);
+    set_number(L, "uid", (lua_Integer)who->uid);
+    set_number(L, "gid", (lua_Integer)who->gid);
+}
+
+int ls_value_file(lua_State *L, int index) {
+    FILE *file;
+    int same;
+    if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) return LS_VALUE_NOFILE;
+    luaL_getmetatable(L, LUA_FILEHANDLE);
+    same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    if (!same) return LS_VALUE_NOFILE;
+    file = ls_tofile(lua_touserdata(L, index));
+    return file ? fileno(file) : LS_VALUE_CLOSED;
 }
 
 const char *ls_value_family(int family) {

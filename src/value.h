@@ -4,6 +4,7 @@
 
 #include "compat.h"
 #include "net/addr.h"
+#include "net/unix.h"
 
 #include <limits.h>
 
@@ -39,6 +40,15 @@ LS_HOT size_t ls_value_size(lua_State *L, int arg, size_t fallback) {
     return LS_LIKELY(size > 0 && size <= INT_MAX) ? (size_t)size : ls_value_anysize(L, arg, fallback);
 }
 
+/* Ends an array at this place of the stack that was refilled: clears what is left of the one before. */
+LS_HOT void ls_value_cut(lua_State *L, int table, int n) {
+    int old = (int)lua_rawlen(L, table);
+    for (; old > n; old--) {
+        lua_pushnil(L);
+        lua_rawseti(L, table, old);
+    }
+}
+
 /* Pushes the address as text; zone: with its %zone. */
 void ls_value_pushtext(lua_State *L, const ls_Addr *addr, int zone);
 
@@ -47,6 +57,13 @@ void ls_value_pushpeer(lua_State *L, const ls_Addr *addr);
 
 /* Pushes a table { family = , addr = }. */
 void ls_value_pushrecord(lua_State *L, const ls_Addr *addr, int zone);
+
+/* Pushes a table { pid = , uid = , gid = }. */
+void ls_value_pushcredentials(lua_State *L, const ls_Credentials *who);
+
+/* The descriptor of a file of Lua's io library; LS_VALUE_CLOSED: it is closed; LS_VALUE_NOFILE: it is none. */
+enum { LS_VALUE_CLOSED = -1, LS_VALUE_NOFILE = -2 };
+int ls_value_file(lua_State *L, int index);
 
 /* "inet", "inet6", "unix", "unknown" */
 const char *ls_value_family(int family);

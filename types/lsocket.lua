@@ -44,7 +44,7 @@ local lsocket = {}
 ---@field family lsocket.Family | "unknown"  the kind of address
 ---@field type "tcp" | "udp" | "seqpacket" | "pipe" | "tty" | "file" | "unknown"  "unknown" when closed, and for others
 ---@field listening boolean                 made by bind, and open; adopted: it listens, or is udp without a peer
----@field multicast boolean                 made with type "mcast"
+---@field multicast boolean                 made with type "mcast", or member of a group
 
 ---What getinterfaces gives, for each address of each interface.
 ---@class lsocket.Interface
@@ -164,6 +164,11 @@ function lsocket.poller(backend) end
 ---@return lsocket.Batch batch  empty
 function lsocket.batch(count, size) end
 
+---Makes a buffer, which gives the bytes of a stream out as lines or other records.
+---@param max integer?           the longest record in bytes, without its delimiter; as long as memory lasts by default
+---@return lsocket.Buffer buffer  empty
+function lsocket.buffer(max) end
+
 ---The addresses of a host, each once, in the system's order. Blocks, but for numeric addresses.
 ---@param name string                    host name or numeric address
 ---@return lsocket.Address[]? addresses  or nil
@@ -275,6 +280,62 @@ function Batch:clear() end
 ---@return true
 function Batch:rewind() end
 
+---Bytes in order: a stream comes in, lines and other records go out. `#buffer` is how many bytes there are.
+---A record that is longer than the buffer's max is an error, `"EMSGSIZE"`, and stays where it is.
+---@class lsocket.Buffer
+local Buffer = {}
+
+---Receives from a socket into the buffer. A datagram is taken whole.
+---@param socket lsocket.Socket
+---@param size integer?             the most that is wanted in bytes, 0 to 2147483647; 65536 by default
+---@return integer | false | nil count  bytes that came; false: nothing there; nil alone: the stream has ended
+---@return string? message          the system's text
+---@return string? name             the error's symbol: "ECONNRESET"
+function Buffer:recv(socket, size) end
+
+---Puts a string behind what is there.
+---@param data string | number  a number as its text
+---@return true?
+---@return string? message      the system's text
+---@return string? name         "ENOMEM"
+function Buffer:append(data) end
+
+---Takes the next line.
+---@param keep boolean?               with its end, which is LF or CR LF
+---@return string | false | nil line  false: it is not complete
+---@return string? message            "record too long"
+---@return string? name               "EMSGSIZE"
+function Buffer:line(keep) end
+
+---Takes all lines that are complete, without their ends.
+---@param array string[]?                 refilled and returned; a new one without it
+---@return string[] | false | nil lines   false: there is none
+---@return string? message                "record too long"
+---@return string? name                   "EMSGSIZE"
+function Buffer:lines(array) end
+
+---Takes what is before a delimiter, which goes, too.
+---@param delimiter string              at least one byte
+---@param max integer?                  the longest record for this call, 1 to 2147483647; the buffer's by default
+---@return string | false | nil record  false: it is not complete
+---@return string? message              "record too long"
+---@return string? name                 "EMSGSIZE", "ENOMEM"
+function Buffer:upto(delimiter, max) end
+
+---Takes exactly so many bytes.
+---@param count integer         0 to 2147483647
+---@return string | false data  false: there are not so many
+function Buffer:take(count) end
+
+---Takes what is there.
+---@param most integer?         the most bytes, 0 to 2147483647; all by default
+---@return string | false data  false: it is empty
+function Buffer:some(most) end
+
+---Forgets all bytes.
+---@return true
+function Buffer:clear() end
+
 ---A name that is being looked up.
 ---@class lsocket.Lookup
 local Lookup = {}
@@ -293,6 +354,45 @@ function Lookup:getfd() end
 ---Gives the lookup up; harmless when it is done or cancelled.
 ---@return true
 function Lookup:cancel() end
+
+---A process that has or had a unix domain socket.
+---@class lsocket.Credentials
+---@field pid integer?  absent where the system does not tell it
+---@field uid integer
+---@field gid integer
+
+---What there is to know about data that came. Only what the system told is there.
+---@class lsocket.Message
+---@field address string?           who sent it; of an error: where the datagram was sent to
+---@field port integer?
+---@field truncated integer?        the true length in bytes of a datagram that was cut
+---@field destination string?       the address that it was sent to
+---@field interface integer?        the index of the interface by which it came
+---@field ttl integer?              hops that were left
+---@field tos integer?              the byte of its service class
+---@field ecn integer?              its two lowest bits
+---@field timestamp number?         when it came, in seconds since 1970
+---@field segment integer?          bytes of each of the datagrams that the data consists of
+---@field credentials lsocket.Credentials?  who sent it over a unix domain socket
+---@field controltruncated true?    some of this was lost
+---@field error string?             from recverr: the symbol
+---@field origin ("icmp" | "icmp6" | "local" | "other")?
+---@field type integer?             of the ICMP message
+---@field code integer?             of the ICMP message
+---@field offender string?          who sent the ICMP message
+---@field mtu integer?              the longest packet that the path takes
+
+---What sendmsg is to send, and how.
+---@class lsocket.Letter
+---@field data string | number | (string | number)[]
+---@field address string?           where it goes: numeric address, path, or `@` and an abstract name
+---@field port (integer | string)?
+---@field source string?            the address of this machine that it is sent from
+---@field interface (string | integer)?  that it leaves by: name, index or address
+---@field ttl integer?              1 to 255
+---@field tos integer?              0 to 255
+---@field ecn integer?              0 to 3
+---@field segment integer?          bytes of the datagrams that data is cut in
 
 ---A socket. It owns its descriptor, which never blocks; collecting the socket closes it.
 ---A closed socket's methods answer `nil, "Bad file descriptor", "EBADF"`.
@@ -395,6 +495,71 @@ function Socket:recvmany(batch) end
 ---@return string? message              the system's text
 ---@return string? name                 the error's symbol: "EMSGSIZE", "EDESTADDRREQ"
 function Socket:sendmany(batch, address, port) end
+
+---Reads as recv does, with what there is to know about the data; options ask the system for more than the sender.
+---@param size integer?                       the most that is wanted, in bytes; 65536 by default
+---@param table lsocket.Message?              refilled and returned; a new one without it
+---@return string | false | nil data          false: nothing yet; nil alone: the end of the stream
+---@return lsocket.Message | string | nil message  or the system's text
+---@return string? name                       the error's symbol
+function Socket:recvmsg(size, table) end
+
+---Sends data as the table says. An unknown field raises.
+---@param message lsocket.Letter
+---@return integer | false | nil count  bytes taken; false: no room now
+---@return string? text                 the system's text
+---@return string? name                 the error's symbol: "EAFNOSUPPORT", "EOPNOTSUPP"
+function Socket:sendmsg(message) end
+
+---Takes the next error from the queue that the option recverr switches on. address and port are where the datagram
+---in question was sent to.
+---@param size integer?               the most that is wanted of the datagram, in bytes; 65536 by default
+---@param table lsocket.Message?      refilled and returned; a new one without it
+---@return string | false | nil data  the beginning of the datagram; false: no error waits
+---@return lsocket.Message | string | nil message  or the system's text
+---@return string? name               the error's symbol: "EOPNOTSUPP"
+function Socket:recverr(size, table) end
+
+---Sends data and descriptors over a unix domain socket.
+---@param data string | number                    at least one byte on a stream
+---@param objects (lsocket.Selectable | file*)[]  at most 253
+---@return integer | false | nil count            bytes taken; false: no room now
+---@return string? message                        the system's text
+---@return string? name                           the error's symbol: "EBADF", "EOPNOTSUPP"
+function Socket:sendfds(data, objects) end
+
+---Receives data and the descriptors that came with it, over a unix domain socket.
+---@param size integer?                 the most that is wanted, in bytes; 65536 by default
+---@param max integer?                  the most descriptors that are wanted; more are closed; 253 by default
+---@return string | false | nil data    false: nothing yet; nil alone: the end of the stream
+---@return lsocket.Socket[] | string | nil objects  close-on-exec; or the system's text
+---@return integer | true | string | nil lost  how many were closed; true: the system had no room; or the error's symbol
+---@return integer? length              the true length in bytes of a datagram that was cut
+function Socket:recvfds(size, max) end
+
+---Who is at the other end of a unix domain socket.
+---@return lsocket.Credentials? credentials
+---@return string? message  the system's text
+---@return string? name     the error's symbol: "ENOTCONN", "EOPNOTSUPP", "ENOPROTOOPT"
+function Socket:peercred() end
+
+---Makes the socket a member of a multicast group on one interface.
+---@param group string                  a numeric group: 224.0.0.0/4 or ff00::/8; a zone is the interface
+---@param interface (string | integer)? name, index, or numeric address of the interface; the system's choice by default
+---@param source string?                a numeric address: hear this sender only
+---@return true? ok                     joined
+---@return string? message              the system's text
+---@return string? name                 the error's symbol: "EADDRINUSE", "ENODEV"
+function Socket:join(group, interface, source) end
+
+---Ends what join with the same arguments began.
+---@param group string
+---@param interface (string | integer)?
+---@param source string?
+---@return true? ok                     left
+---@return string? message              the system's text
+---@return string? name                 the error's symbol: "EADDRNOTAVAIL": not joined
+function Socket:leave(group, interface, source) end
 
 ---Options of sockets.
 ---@alias lsocket.Option "rcvbuf" | "sndbuf" | "segment" | "gro"

@@ -1,9 +1,9 @@
--- The scheduler: tasks, what they wait for, deadlines, and the poller that all of it comes together in. There is one for
--- a Lua state. What is read and written is left to the streams, names and servers to the loop, which tell the interface.
+-- The scheduler: tasks, what they wait for, deadlines, and the poller. There is one for a Lua state. What is read and
+-- written is left to the streams, names and servers to the loop.
 --
 -- A task that waits is parked: whatever it waits for knows it, and wakes it once. It cleans up behind its wait itself,
--- whoever has woken it. An event resumes the task at once; a timer, another task or a cancel puts it in line for the next
--- turn, so that no task is ever resumed from inside of another.
+-- whoever has woken it. An event resumes the task at once; a timer, another task or a cancel puts it in line for the
+-- next turn, so that no task is ever resumed from inside of another.
 local lsocket = require "lsocket"
 local timers = require "lsocket.timers"
 
@@ -235,7 +235,8 @@ end
 
 function tasks.spawn(fn, ...)
   local thread = create(body)
-  local task = setmetatable({ thread = thread, inner = thread, parked = true, canceled = false, scope = false }, metatable)
+  local task = { thread = thread, inner = thread, parked = true, canceled = false, scope = false }
+  setmetatable(task, metatable)
   resume(thread, task, fn, ...)
   living[task] = true
   alive = alive + 1

@@ -1,7 +1,6 @@
 /* Bytes in order, and the searches for where a record ends. What is done for every line stands in the header. */
 #include "bytes.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -14,13 +13,17 @@ static void move_to_front(ls_Bytes *b) {
     b->end = count;
 }
 
+/* Always another block: a small one that stays where a large one was would keep its place from being used again. */
 static int resize(ls_Bytes *b, size_t size) {
-    char *memory;
-    move_to_front(b);
-    memory = realloc(b->memory, size);
+    size_t count = ls_bytes_count(b);
+    char *memory = malloc(size);
     if (!memory) return ENOMEM;
+    if (count > 0) memcpy(memory, b->memory + b->first, count);
+    free(b->memory);
     b->memory = memory;
     b->size = size;
+    b->first = 0;
+    b->end = count;
     return 0;
 }
 
@@ -80,7 +83,7 @@ int ls_bytes_find(ls_Bytes *b, const char *delimiter, size_t length, size_t limi
     size_t count = ls_bytes_count(b), places = count < length ? 0 : count - length + 1;
     const char *front = ls_bytes_front(b), *found;
     if (remember(b, delimiter, length) != 0) return ENOMEM;
-    if (places > limit) places = limit + 1;
+    places = ls_bytes_window(places, limit);
     while (b->searched < places) {
         found = memchr(front + b->searched, delimiter[0], places - b->searched);
         b->searched = found ? (size_t)(found - front) : places;

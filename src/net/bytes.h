@@ -5,6 +5,7 @@
 
 #include "../config.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -42,6 +43,11 @@ int ls_bytes_find(ls_Bytes *b, const char *delimiter, size_t length, size_t limi
 /* The same for "\n". */
 LS_HOT int ls_bytes_line(ls_Bytes *b, size_t limit, size_t *at);
 
+/* The same behind a number of bytes which are lines that were found, and which *at counts, too. Nothing is remembered:
+   when those are gone and the answer was EAGAIN, tell ls_bytes_nolines, that what is left was searched. */
+LS_HOT int ls_bytes_lineafter(const ls_Bytes *b, size_t after, size_t limit, size_t *at);
+LS_HOT void ls_bytes_nolines(ls_Bytes *b) { b->lined = ls_bytes_count(b); }
+
 /* Are there so many? 0 or EAGAIN. */
 LS_HOT int ls_bytes_enough(ls_Bytes *b, size_t count);
 
@@ -60,15 +66,33 @@ void ls_bytes_free(ls_Bytes *b);
    not keep memory that only what went out needed. */
 int ls_bytes_missing(ls_Bytes *b, size_t searched, size_t limit);
 
+/* Looks for "\n" from one place to another. */
+LS_HOT int ls_bytes_newline(const ls_Bytes *b, size_t from, size_t to, size_t *at) {
+    const char *start, *found;
+    if (!LS_LIKELY(from < to)) return 0;
+    start = b->memory + b->first + from;
+    found = memchr(start, '\n', to - from);
+    if (found) *at = from + (size_t)(found - start);
+    return found != NULL;
+}
+
+/* As far as the first byte that would be too much. */
+LS_HOT size_t ls_bytes_window(size_t count, size_t limit) { return count <= limit ? count : limit + 1; }
+
 LS_HOT int ls_bytes_line(ls_Bytes *b, size_t limit, size_t *at) {
-    size_t count = ls_bytes_count(b), window = count <= limit ? count : limit + 1;
-    if (LS_LIKELY(b->lined < window)) {
-        const char *from = b->memory + b->first + b->lined, *found = memchr(from, '\n', window - b->lined);
-        b->lined = found ? b->lined + (size_t)(found - from) : window;
-        *at = b->lined;
-        if (LS_LIKELY(found != NULL)) return 0;
+    size_t window = ls_bytes_window(ls_bytes_count(b), limit);
+    if (LS_LIKELY(ls_bytes_newline(b, b->lined, window, at))) {
+        b->lined = *at;
+        return 0;
     }
+    if (b->lined < window) b->lined = window;
     return ls_bytes_missing(b, b->lined, limit);
+}
+
+LS_HOT int ls_bytes_lineafter(const ls_Bytes *b, size_t after, size_t limit, size_t *at) {
+    size_t window = ls_bytes_window(ls_bytes_count(b) - after, limit);
+    if (LS_LIKELY(ls_bytes_newline(b, after, after + window, at))) return 0;
+    return window > limit ? EMSGSIZE : EAGAIN;
 }
 
 LS_HOT int ls_bytes_enough(ls_Bytes *b, size_t count) {
