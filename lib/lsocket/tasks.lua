@@ -84,10 +84,9 @@ local function line_up(task, a, b, c)
 end
 
 -- The task that runs: every wait begins with asking for it.
-local function self()
+local function this()
   return current or error("only a task can wait: see loop.run and loop.spawn", 0)
 end
-tasks.self = self
 
 local function is_interrupted(task)
   local scope = task.scope
@@ -104,7 +103,7 @@ end
 
 -- Gives the others their turn: true | nil, message, name
 function tasks.pause()
-  local task = self()
+  local task = this()
   if is_interrupted(task) then return interrupt(task) end
   return line_up(task, true)
 end
@@ -128,7 +127,7 @@ end
 
 function tasks.sleep(seconds)
   if seconds <= 0 then return tasks.pause() end
-  local task = self()
+  local task = this()
   if is_interrupted(task) then return interrupt(task) end
   arm(task, seconds)
   local slept, message, name = park(task)
@@ -156,7 +155,7 @@ end
 
 -- Waits at the end of the queue: true | false (somebody armed a timer) | nil, message, name
 function tasks.queue(queue)
-  local task = self()
+  local task = this()
   if is_interrupted(task) then return interrupt(task) end
   queue[#queue + 1] = task
   local ok, message, name = park(task)
@@ -290,7 +289,7 @@ end
 -- task:join() -> its results | nil, message, name;  raises its error
 function Task:join()
   if self.ended then return outcome(self) end
-  local task = tasks.self()
+  local task = this()
   if task == self then error("a task cannot join itself", 2) end
   self.joiners = self.joiners or {}
   local joined, message, name = tasks.queue(self.joiners)
@@ -319,7 +318,7 @@ local function leave(task, scope, before, ok, ...)
 end
 
 function tasks.deadline(seconds, fn, ...)
-  local task = self()
+  local task = this()
   local before, when = task.scope, clock() + seconds
   if before and before.when <= when then return fn(...) end -- the earlier one holds
   local scope = { when = when, task = task, expired = seconds <= 0 }
@@ -398,7 +397,7 @@ end
 -- Waits for a watch: "r" or "w", whichever came first, and the watch | false (somebody armed a timer) |
 -- nil, message, name
 function tasks.await(watch, events)
-  local task = self()
+  local task = this()
   check_free(watch, events)
   if is_interrupted(task) then return interrupt(task) end
   local ok, message, name = enter(task, watch, events)
@@ -434,7 +433,7 @@ end
 
 -- The same for the first one of several.
 function tasks.await_any(watches, events)
-  local task = self()
+  local task = this()
   for _, watch in ipairs(watches) do check_free(watch, events) end
   if is_interrupted(task) then return interrupt(task) end
   local ok, message, name
@@ -450,11 +449,11 @@ function tasks.await_any(watches, events)
 end
 
 -- Waits by one of these functions, or in a queue, which answers false after some seconds; nil: for ever.
-function tasks.within(seconds, wait, what, events)
-  if not seconds then return wait(what, events) end
-  local task = self()
+function tasks.within(seconds, call, what, events)
+  if not seconds then return call(what, events) end
+  local task = this()
   arm(task, seconds)
-  local ok, message, name = wait(what, events)
+  local ok, message, name = call(what, events)
   disarm(task)
   return ok, message, name
 end

@@ -1,5 +1,5 @@
 -- looptorture.lua COUNT SEED: so many tasks wait, read, write, connect and sleep, and are cancelled, closed under or
--- left alone at random. Prints what has become of them, and by how much descriptors and memory have grown since a first run.
+-- left alone at random. Prints how many have ended, and how much descriptors and memory have grown since a first run.
 local lsocket = require "lsocket"
 local loop = require "lsocket.loop"
 local stream = require "lsocket.stream"
