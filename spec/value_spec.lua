@@ -106,6 +106,7 @@ local functions = {
   resolve = { args = fixed "127.0.0.1", may = { none } },
   lookup = { args = fixed("127.0.0.1", "inet"), may = { names, set "nil" } },
   getinterfaces = { args = function() end, may = {} },
+  now = { args = function() end, may = {} },
   select = { args = function() return { full() }, { full() }, 0 end,
     may = { set("nil,table", times), set("nil,table", times), set("nil", times) },
     skip = { set "one,fraction,other fraction,70000,2^31-1,2^31,2^32,2^53,2^63,1e300,inf,long digits,digits with NUL",

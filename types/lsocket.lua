@@ -191,6 +191,10 @@ function lsocket.lookup(name, family) end
 ---@return string? name                     the error's symbol
 function lsocket.getinterfaces() end
 
+---Seconds since some moment, by a clock that nobody sets.
+---@return number seconds
+function lsocket.now() end
+
 ---@type string
 lsocket.INADDR_ANY = "0.0.0.0"
 
