@@ -106,6 +106,7 @@ local functions = {
   resolve = { args = fixed "127.0.0.1", may = { none } },
   lookup = { args = fixed("127.0.0.1", "inet"), may = { names, set "nil" } },
   getinterfaces = { args = function() end, may = {} },
+  now = { args = function() end, may = {} },
   select = { args = function() return { full() }, { full() }, 0 end,
     may = { set("nil,table", times), set("nil,table", times), set("nil", times) },
     skip = { set "one,fraction,other fraction,70000,2^31-1,2^31,2^32,2^53,2^63,1e300,inf,long digits,digits with NUL",
@@ -153,8 +154,8 @@ local methods = {
   detach = socket_only,
   dup = socket_only,
   inherit = { args = function() return udp(), true end, may = { none, set "nil,true,false" } },
-  setopt = { args = function() return udp(), "rcvbuf", 4096 end, may = { none, none, set(counts) } },
-  getopt = { args = function() return udp(), "rcvbuf" end, may = { none, none } },
+  setopt = { args = function() return udp(), "rcvbuf", 4096 end, shifts = true, may = { none, none, set(counts) } },
+  getopt = { args = function() return udp(), "rcvbuf" end, shifts = true, may = { none, none } },
   recvmsg = { args = function() return udp(), 10, {} end, may = { none, set("nil", counts), set "nil,table" } },
   recverr = { args = function() return udp(), 10, {} end, may = { none, set("nil", counts), set "nil,table" } },
   sendmsg = { args = function() return udp(), { data = "x", address = "127.0.0.1", port = 9 } end,
@@ -167,6 +168,16 @@ local methods = {
   recvmany = { args = function() return full(), batch() end, may = { none, none } },
   sendmany = { args = function() return udp(), batch(), "127.0.0.1", 9 end,
     may = { none, none, set "nil", set "one" } },
+}
+
+local function listener() return (assert(lsocket.bind("127.0.0.1", 0))) end
+
+-- The methods that take options by number, too: TCP_NODELAY of IPPROTO_TCP.
+local by_number = {
+  setopt = { args = function() return listener(), 6, 1, 1 end,
+    may = { none, set(counts), set(counts), set(strings, integers) } },
+  getopt = { args = function() return listener(), 6, 1, 4 end,
+    may = { none, set(counts), set(counts), set("nil,zero,one", with_nul) } },
 }
 
 local metamethods = { __gc = socket_only, __close = socket_only, __tostring = socket_only }
@@ -295,6 +306,14 @@ for name, row in pairs(functions) do
   describe(name, function()
     it("refuses wrong values in every place", function()
       try_all(lsocket[name], row)
+    end)
+  end)
+end
+
+for name, row in pairs(by_number) do
+  describe("the method socket:" .. name .. " by number", function()
+    it("refuses wrong values in every place", function()
+      try_all(getmetatable(closed_socket()).__index[name], row)
     end)
   end)
 end

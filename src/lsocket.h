@@ -19,5 +19,6 @@ void ls_option_open(lua_State *L);
 void ls_mcast_open(lua_State *L);
 void ls_lookup_open(lua_State *L);
 void ls_iface_open(lua_State *L);
+void ls_clock_open(lua_State *L);
 
 #endif

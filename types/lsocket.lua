@@ -176,7 +176,8 @@ function lsocket.buffer(max) end
 ---@return string? symbol                the error's symbol: "EAI_NONAME", "EAI_AGAIN"
 function lsocket.resolve(name) end
 
----Begins to look up the addresses of a host, and returns at once. Wait until select or a poller finds the object readable.
+---Begins to look up the addresses of a host, and returns at once. Wait until select or a poller finds the object
+---readable.
 ---@param name string                    host name or numeric address
 ---@param family ("inet" | "inet6")?     IPv4 or IPv6 only; any by default
 ---@return lsocket.Lookup? lookup        or nil
@@ -189,6 +190,10 @@ function lsocket.lookup(name, family) end
 ---@return string? message                  the system's text
 ---@return string? name                     the error's symbol
 function lsocket.getinterfaces() end
+
+---Seconds since some moment, by a clock that nobody sets.
+---@return number seconds
+function lsocket.now() end
 
 ---@type string
 lsocket.INADDR_ANY = "0.0.0.0"
@@ -550,20 +555,33 @@ function Socket:join(group, interface, source) end
 ---@return string? name                 the error's symbol: "EADDRNOTAVAIL": not joined
 function Socket:leave(group, interface, source) end
 
----Options of sockets.
----@alias lsocket.Option "rcvbuf" | "sndbuf" | "segment" | "gro"
+---Options of sockets; the manual's table says what each takes.
+---@alias lsocket.Option
+---| "reuseaddr" | "reuseport" | "reuseportlb" | "broadcast" | "dontroute" | "device" | "rcvbuf" | "sndbuf"
+---| "rcvbufforce" | "sndbufforce" | "rcvlowat" | "linger" | "oobinline" | "timestamp" | "passcred" | "priority"
+---| "mark" | "busypoll" | "incomingcpu" | "error" | "type" | "domain" | "protocol" | "acceptconn" | "keepalive"
+---| "keepidle" | "keepintvl" | "keepcnt" | "usertimeout" | "syncnt" | "nodelay" | "cork" | "quickack" | "maxseg"
+---| "congestion" | "fastopen" | "fastopenconnect" | "deferaccept" | "notsentlowat" | "tcpinfo" | "v6only" | "ttl"
+---| "tos" | "mcastttl" | "mcastloop" | "mcastif" | "mcastall" | "pktinfo" | "recvttl" | "recvtos" | "recverr"
+---| "mtudiscover" | "mtu" | "freebind" | "transparent" | "bindaddressnoport" | "segment" | "gro"
 
----Sets an option.
+---The value of an option that is set by number: a C int, or bytes.
+---@alias lsocket.Bytes integer | string
+
+---Sets an option, by name or by the system's numbers.
+---@overload fun(self: lsocket.Socket, level: integer, number: integer, value: lsocket.Bytes): true?, string?, string?
 ---@param name lsocket.Option
----@param value integer | boolean  as the manual's table of options says
+---@param value integer | number | boolean | string  as the manual's table of options says
 ---@return true? ok                set
 ---@return string? message         the system's text
 ---@return string? symbol          the error's symbol: "ENOPROTOOPT": this platform or socket has it not
 function Socket:setopt(name, value) end
 
----What an option is set to.
+---What an option is set to. By number: an integer, or with a size the bytes.
+---@overload fun(self: lsocket.Socket, level: integer, number: integer): integer?, string?, string?
+---@overload fun(self: lsocket.Socket, level: integer, number: integer, size: integer): string?, string?, string?
 ---@param name lsocket.Option
----@return integer | boolean | nil value
+---@return integer | number | boolean | string | table | nil value
 ---@return string? message         the system's text
 ---@return string? symbol          the error's symbol: "ENOPROTOOPT"
 function Socket:getopt(name) end
