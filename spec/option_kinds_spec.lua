@@ -2,7 +2,6 @@
 -- number; and what other programs see. That each can be set on each kind of socket: option_spec.lua.
 local lsocket = require "lsocket"
 local helper = require "spec.helper"
-local process = require "spec.process"
 
 local fails, raises, need, pack = helper.fails, helper.raises, helper.need, helper.pack
 
@@ -235,8 +234,8 @@ end)
 
 describe("an IPv6 socket", function()
   -- IPPROTO_IP's constants on Linux.
-  local ipv4 = { ttl = 2, tos = 1, mcastttl = 33, mcastloop = 34, mcastall = 49, recvttl = 12, recvtos = 13, recverr = 11,
-    mtudiscover = 10, freebind = 15, transparent = 19 }
+  local ipv4 = { ttl = 2, tos = 1, mcastttl = 33, mcastloop = 34, mcastall = 49, recvttl = 12, recvtos = 13,
+    recverr = 11, mtudiscover = 10, freebind = 15, transparent = 19 }
   local values = { ttl = 77, tos = 0x88, mcastttl = 9, mcastloop = false, mcastall = false, recvttl = true,
     recvtos = true, recverr = true, mtudiscover = "do", freebind = true, transparent = true }
 
@@ -350,7 +349,8 @@ describe("freebind", function()
   it("lets a socket have an address that is not there", function()
     need_linux()
     fails("EADDRNOTAVAIL", lsocket.bind("192.0.2.1", 0))
-    assert.equal("192.0.2.1", assert(lsocket.bind { address = "192.0.2.1", port = 0, freebind = true }):info("socket").addr)
+    local sock = assert(lsocket.bind { address = "192.0.2.1", port = 0, freebind = true })
+    assert.equal("192.0.2.1", sock:info("socket").addr)
   end)
 end)
 
@@ -392,7 +392,8 @@ describe("an option by number", function()
     need_linux()
     local sock = udp()
     assert(sock:setopt("linger", 7))
-    assert.equal(7, sock:getopt(1, 13, 8):byte(5) + sock:getopt(1, 13, 8):byte(8)) -- SO_LINGER, in either order of bytes
+    local bytes = sock:getopt(1, 13, 8) -- SO_LINGER
+    assert.equal(7, bytes:byte(5) + bytes:byte(8)) -- in either order of bytes
     assert(sock:setopt(1, 13, ("\0"):rep(8)))
     assert.is_false(sock:getopt "linger")
   end)
