@@ -27,7 +27,7 @@ LIBFLAG ?= -shared
 endif
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
             -Wconversion
-override CFLAGS += -std=c99 -fPIC -fvisibility=hidden -fno-plt $(WARNINGS)
+override CFLAGS += -std=c99 -pthread -fPIC -fvisibility=hidden -fno-plt $(WARNINGS)
 
 SOURCES := $(wildcard src/*.c src/net/*.c)
 HEADERS := $(wildcard src/*.h src/net/*.h)

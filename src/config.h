@@ -150,6 +150,15 @@
 #endif
 #endif
 
+/* eventfd(2): a descriptor that a thread makes readable; else it takes a pipe. */
+#ifndef LS_HAVE_EVENTFD
+#if defined(__linux__)
+#define LS_HAVE_EVENTFD 1
+#else
+#define LS_HAVE_EVENTFD 0
+#endif
+#endif
+
 /* strerror_r gives the text (GNU) or fills the buffer (POSIX). */
 #ifndef LS_HAVE_GNU_STRERROR_R
 #if defined(__GLIBC__)

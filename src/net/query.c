@@ -1,0 +1,385 @@
+/* Look-ups on threads of their own. What a look-up is, is left to gai.c.
+   What the threads share is in one variable, crew, behind its mutex; the library has no other. */
+#include "query.h"
+
+#include "fd.h"
+#include "gai.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#if LS_HAVE_EVENTFD
+#include <sys/eventfd.h>
+#endif
+
+#ifndef RTLD_NOLOAD
+#define RTLD_NOLOAD 0
+#endif
+
+enum {
+    WORKERS = 16,           /* the most threads; a new one only where all others are at work */
+    STACK = 1024 * 1024,    /* of a thread: room for what resolvers load as modules */
+    IDLE_SECONDS = 10,      /* then a thread ends */
+    FORK_MILLISECONDS = 50, /* the most that a fork waits for look-ups, see before_fork */
+    THOUSAND = 1000,
+    MILLION = 1000000
+};
+
+typedef enum State {
+    WAITING, /* in line */
+    ASKING,  /* in line, and a thread is at it */
+    LOST,    /* a fork has taken the threads away; it is begun anew when somebody asks for it */
+    DONE
+} State;
+
+struct ls_Query {
+    ls_Query *previous, *next; /* in line */
+    State state;
+    int cancelled; /* no answer is wanted */
+    int orphaned;  /* nor is the query: whoever is at it frees it */
+    int bell[2];   /* the descriptor that becomes readable, and the one that makes it so; -1: nobody has asked for it */
+    int err;
+    struct addrinfo *list;
+    struct addrinfo only; /* the list, where what was asked for is an address itself */
+    ls_Addr addr;         /* in it */
+    int family;
+    size_t len;
+    char name[];
+};
+
+static struct Crew {
+    pthread_mutex_t mutex;
+    pthread_cond_t work;    /* there is something to do */
+    pthread_cond_t rest;    /* nobody asks */
+    ls_Query *first, *last; /* the line; those that are being asked for stand first */
+    int workers, idle;      /* threads; those of them that have nothing to do */
+    int waiting, asking;    /* queries in line */
+    int forks;              /* that are going on: nobody begins to ask */
+    int prepared;
+} crew = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, NULL, 0, 0, 0, 0, 0, 0 };
+
+static void lock(void) { pthread_mutex_lock(&crew.mutex); }
+
+static void unlock(void) { pthread_mutex_unlock(&crew.mutex); }
+
+static struct timespec in_milliseconds(long milliseconds) {
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    time.tv_sec += milliseconds / THOUSAND;
+    time.tv_nsec += milliseconds % THOUSAND * MILLION;
+    if (time.tv_nsec >= THOUSAND * MILLION) {
+        time.tv_sec++;
+        time.tv_nsec -= THOUSAND * MILLION;
+    }
+    return time;
+}
+
+/* ---- bells: eventfd(2), or a pipe ---- */
+
+static void bell_close(int bell[2]) {
+    if (bell[0] >= 0) close(bell[0]);
+    if (bell[1] != bell[0]) close(bell[1]);
+    bell[0] = bell[1] = -1;
+}
+
+static void bell_ring(const int bell[2]) {
+    uint64_t one = 1;
+    ssize_t written = bell[1] < 0 ? 0 : write(bell[1], &one, sizeof one);
+    (void)written; /* it cannot be full */
+}
+
+static void bell_silence(const int bell[2]) {
+    uint64_t count;
+    ssize_t got = bell[0] < 0 ? 0 : read(bell[0], &count, sizeof count);
+    (void)got;
+}
+
+static int bell_open(int bell[2]) {
+#if LS_HAVE_EVENTFD
+    bell[0] = bell[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return bell[0] < 0 ? errno : 0;
+#else
+    ls_Kind kind;
+    int err = pipe(bell) < 0 ? errno : 0;
+    if (err) {
+        bell[0] = bell[1] = -1;
+        return err;
+    }
+    err = ls_fd_adopt(bell[0], &kind);
+    if (!err) err = ls_fd_adopt(bell[1], &kind);
+    if (err) bell_close(bell);
+    return err;
+#endif
+}
+
+/* Another bell under the same numbers. Where no more descriptors can be had it stays the one that it was. */
+static void bell_replace(const int bell[2]) {
+    int other[2], i, count = bell[1] == bell[0] ? 1 : 2;
+    if (bell[0] < 0 || bell_open(other) != 0) return;
+    for (i = 0; i < count; i++) {
+        dup2(other[i], bell[i]);
+        fcntl(bell[i], F_SETFD, FD_CLOEXEC);
+    }
+    bell_close(other);
+}
+
+/* ---- queries; all below is called by whoever has the lock ---- */
+
+static void join_line(ls_Query *q) {
+    q->previous = crew.last;
+    q->next = NULL;
+    if (crew.last) crew.last->next = q;
+    else crew.first = q;
+    crew.last = q;
+    q->state = WAITING;
+    crew.waiting++;
+}
+
+static void leave_line(ls_Query *q) {
+    if (q->previous) q->previous->next = q->next;
+    else crew.first = q->next;
+    if (q->next) q->next->previous = q->previous;
+    else crew.last = q->previous;
+    if (q->state == ASKING) crew.asking--;
+    else crew.waiting--;
+}
+
+static void release(ls_Query *q) {
+    if (q->list && q->list != &q->only) freeaddrinfo(q->list);
+    free(q);
+}
+
+static void finish(ls_Query *q, int err, struct addrinfo *list) {
+    q->state = DONE;
+    q->err = err;
+    q->list = err ? NULL : list;
+    bell_ring(q->bell);
+    if (q->orphaned) release(q);
+}
+
+/* ---- the threads ---- */
+
+/* The first in line that nobody is at; NULL: there is none, or a fork is going on. */
+static ls_Query *first_waiting(void) {
+    ls_Query *q = crew.forks > 0 ? NULL : crew.first;
+    while (q && q->state != WAITING) q = q->next;
+    return q;
+}
+
+/* Waits for something to do; NULL: there has been nothing for too long. */
+static ls_Query *next_query(void) {
+    struct timespec until = in_milliseconds(IDLE_SECONDS * THOUSAND);
+    ls_Query *q;
+    int err = 0;
+    crew.idle++;
+    while (!(q = first_waiting()) && err != ETIMEDOUT) err = pthread_cond_timedwait(&crew.work, &crew.mutex, &until);
+    crew.idle--;
+    return q;
+}
+
+static void *work(void *nothing) {
+    ls_Query *q;
+    lock();
+    while ((q = next_query()) != NULL) {
+        struct addrinfo *list = NULL;
+        int err;
+        q->state = ASKING;
+        crew.waiting--;
+        crew.asking++;
+        unlock();
+        err = ls_gai_lookup(q->name, q->len, q->family, &list);
+        lock();
+        leave_line(q);
+        finish(q, err, list);
+        if (crew.asking == 0) pthread_cond_broadcast(&crew.rest);
+    }
+    crew.workers--;
+    unlock();
+    return nothing;
+}
+
+/* Starts a thread that no signal reaches: signals are for the program's own. */
+static int hire(void) {
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all, mask;
+    int err = pthread_attr_init(&attributes);
+    if (err) return err;
+    sigfillset(&all);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK);
+    pthread_sigmask(SIG_SETMASK, &all, &mask);
+    err = pthread_create(&thread, &attributes, work, NULL);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    pthread_attr_destroy(&attributes);
+    if (!err) crew.workers++;
+    return err;
+}
+
+/* Has everybody in line looked after, as far as there may be threads. 0, or why there is not even one. */
+static int call_workers(void) {
+    int err = 0;
+    if (crew.waiting > crew.idle && crew.workers < WORKERS) err = hire();
+    pthread_cond_signal(&crew.work);
+    return crew.workers > 0 ? 0 : err;
+}
+
+/* ---- forks: the child has no threads but the one that forked ---- */
+
+/* Some C libraries hold locks of their own during a look-up, and a child that inherits one held would wait for it for
+   ever. So a fork lets those look-ups end that are about to, and no other begin. One that takes longer waits for a name
+   server, and holds no lock. */
+static void before_fork(void) {
+    struct timespec until = in_milliseconds(FORK_MILLISECONDS);
+    int err = 0;
+    lock();
+    crew.forks++;
+    while (crew.asking > 0 && err != ETIMEDOUT) err = pthread_cond_timedwait(&crew.rest, &crew.mutex, &until);
+}
+
+static void after_fork(void) {
+    crew.forks--;
+    if (crew.waiting > 0) call_workers();
+    pthread_cond_broadcast(&crew.work);
+    unlock();
+}
+
+/* What was in line is lost. Its bell rings in this process alone, and does so now: whoever waits comes to ask. */
+static void after_fork_in_child(void) {
+    ls_Query *q;
+    pthread_cond_init(&crew.work, NULL);
+    pthread_cond_init(&crew.rest, NULL);
+    crew.workers = crew.idle = crew.forks = 0;
+    while ((q = crew.first) != NULL) {
+        leave_line(q);
+        q->state = LOST;
+        bell_replace(q->bell);
+        bell_ring(q->bell);
+        if (q->orphaned) release(q);
+    }
+    unlock();
+}
+
+/* A Lua state that closes unloads its libraries: not this one, whose code the threads run. It cannot be loaded once more
+   where it is part of the program itself, which nobody unloads. */
+static void stay_loaded(void) {
+    Dl_info self;
+    if (dladdr(&crew, &self)) dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+}
+
+static int prepare(void) {
+    int err;
+    if (crew.prepared) return 0;
+    err = pthread_atfork(before_fork, after_fork, after_fork_in_child);
+    if (err) return err;
+    stay_loaded();
+    crew.prepared = 1;
+    return 0;
+}
+
+/* ---- from outside ---- */
+
+static int ask(ls_Query *q) {
+    int err = prepare();
+    if (err) return err;
+    join_line(q);
+    err = call_workers();
+    if (err) leave_line(q);
+    return err;
+}
+
+/* Begins again what a fork has ended. */
+static void revive(ls_Query *q) {
+    int err;
+    if (q->state != LOST) return;
+    bell_silence(q->bell);
+    err = ask(q);
+    if (err) finish(q, err, NULL);
+}
+
+/* The answer for what is no host name: the address that it is, or an error. */
+static void answer(ls_Query *q, int err) {
+    int family = q->addr.u.sa.sa_family;
+    if (!err && q->family != AF_UNSPEC && q->family != family) err = LS_EAI(EAI_NONAME);
+    q->only.ai_family = family;
+    q->only.ai_addr = &q->addr.u.sa;
+    q->only.ai_addrlen = q->addr.len;
+    finish(q, err, &q->only);
+}
+
+static int begin(ls_Query *q, const char *name, size_t len, int family) {
+    int err = ls_addr_isunix(name, len) ? LS_EAI(EAI_NONAME) : ls_addr_parse(name, len, 0, &q->addr);
+    q->bell[0] = q->bell[1] = -1;
+    q->family = family;
+    if (err != LS_ADDR_NAME) {
+        answer(q, err);
+        return 0;
+    }
+    memcpy(q->name, name, len);
+    q->len = len;
+    lock();
+    err = ask(q);
+    unlock();
+    return err;
+}
+
+int ls_query_start(const char *name, size_t len, int family, ls_Query **query) {
+    ls_Query *q = calloc(1, sizeof *q + (len < NI_MAXHOST ? len : 0)); /* no name is longer */
+    int err = q ? begin(q, name, len, family) : ENOMEM;
+    if (err) free(q);
+    else *query = q;
+    return err;
+}
+
+int ls_query_answer(ls_Query *q, const struct addrinfo **list) {
+    int err;
+    lock();
+    if (!q->cancelled) revive(q);
+    err = q->cancelled ? ECANCELED : q->state == DONE ? q->err : LS_QUERY_RUNNING;
+    *list = q->list;
+    unlock();
+    return err;
+}
+
+int ls_query_getfd(ls_Query *q, int *fd) {
+    int err = 0;
+    lock();
+    if (!q->cancelled) {
+        revive(q);
+        if (q->bell[0] < 0) {
+            err = bell_open(q->bell);
+            if (q->state == DONE) bell_ring(q->bell);
+        }
+    }
+    *fd = q->bell[0];
+    unlock();
+    return err;
+}
+
+static void cancel(ls_Query *q) {
+    if (q->state == WAITING) {
+        leave_line(q);
+        q->state = DONE;
+    }
+    q->cancelled = 1;
+    bell_close(q->bell);
+}
+
+void ls_query_cancel(ls_Query *q) {
+    lock();
+    cancel(q);
+    unlock();
+}
+
+void ls_query_drop(ls_Query *q) {
+    lock();
+    cancel(q);
+    if (q->state == ASKING) q->orphaned = 1;
+    else release(q);
+    unlock();
+}

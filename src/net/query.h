@@ -1,0 +1,28 @@
+/* Look-ups that do not block: getaddrinfo(3) on threads of the library's own, which start with the first look-up and end
+   when there has been none for a while. Any thread may use this; a query is one thread's. */
+#ifndef LS_NET_QUERY_H
+#define LS_NET_QUERY_H
+
+#include "addr.h"
+
+typedef struct ls_Query ls_Query;
+
+/* Begins to look up a name; what is no host name is answered at once and starts no thread. family: AF_UNSPEC for any.
+   0, ENOMEM, or why there is no thread to ask (EAGAIN). That there is no such name is an answer, and no failure here. */
+int ls_query_start(const char *name, size_t len, int family, ls_Query **query);
+
+/* 0, an errno or LS_EAI(code), always the same; ECANCELED after ls_query_cancel. The list lives as long as the query. */
+enum { LS_QUERY_RUNNING = -1 };
+int ls_query_answer(ls_Query *query, const struct addrinfo **list);
+
+/* A descriptor that is readable once there is an answer, made when it is asked for; -1 after ls_query_cancel.
+   0 or an errno. */
+int ls_query_getfd(ls_Query *query, int *fd);
+
+/* Nobody wants the answer any more. Closes the descriptor; the query stays until it is dropped. */
+void ls_query_cancel(ls_Query *query);
+
+/* Gives the query up, whatever it does. Never waits. */
+void ls_query_drop(ls_Query *query);
+
+#endif
