@@ -102,6 +102,7 @@ local functions = {
   listenfds = { args = function() end, may = {} },
   resolve = { args = fixed "127.0.0.1", may = { none } },
   getinterfaces = { args = function() end, may = {} },
+  now = { args = function() end, may = {} },
   select = { args = function() return { full() }, { full() }, 0 end,
     may = { set("nil,table", times), set("nil,table", times), set("nil", times) },
     skip = { set "one,fraction,other fraction,70000,2^31-1,2^31,2^32,2^53,2^63,1e300,inf,long digits,digits with NUL",

@@ -26,6 +26,7 @@ int luaopen_lsocket(lua_State *L) {
     ls_option_open(L);
     ls_lookup_open(L);
     ls_iface_open(L);
+    ls_clock_open(L);
     set_constant(L, "INADDR_ANY", LS_ANY_IPV4);
     set_constant(L, "IN6ADDR_ANY", LS_ANY_IPV6);
     set_constant(L, "_VERSION", VERSION);

@@ -15,5 +15,6 @@ void ls_batch_open(lua_State *L);
 void ls_option_open(lua_State *L);
 void ls_lookup_open(lua_State *L);
 void ls_iface_open(lua_State *L);
+void ls_clock_open(lua_State *L);
 
 #endif

@@ -8,6 +8,7 @@
 #if LS_HAVE_SENDFILE
 #include <sys/sendfile.h>
 #endif
+#include <time.h>
 #include <unistd.h>
 
 /* ---- no SIGPIPE ---- */
@@ -285,6 +286,12 @@ int ls_fd_getint(int fd, int level, int option, int *value) {
 }
 
 /* ---- waiting ---- */
+
+double ls_fd_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 int ls_fd_poll(struct pollfd *fds, size_t count, double seconds, int *ready) {
     double left = seconds * 1000;

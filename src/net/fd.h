@@ -79,6 +79,9 @@ int ls_fd_peer(int fd, ls_Addr *addr);
 int ls_fd_setint(int fd, int level, int option, int value);
 int ls_fd_getint(int fd, int level, int option, int *value);
 
+/* Seconds since some moment, by a clock that nobody sets: CLOCK_MONOTONIC. */
+double ls_fd_now(void);
+
 /* The time left, in milliseconds, as poll(2) and its like take it: rounded up, -1 for ever, at most some 24 days. */
 LS_HOT int ls_fd_milliseconds(double left) {
     return left < 0 ? -1 : left < INT_MAX ? (int)left + ((int)left < left) : INT_MAX;

@@ -1,0 +1,287 @@
+-- Streams: a socket that tasks read and write as if they waited for it. Where its bytes come from and go to is left to
+-- the loop.
+local lsocket = require "lsocket"
+local tasks = require "lsocket.tasks"
+
+local await = tasks.await
+
+local stream = {}
+local Stream = { __name = "stream", __type = "stream" }
+Stream.__index = Stream
+stream.metatable = Stream
+
+local SIZE = 65536     -- bytes that are asked for at once
+local LIMIT = 1048576  -- the longest line or record, where nothing else is said
+local BURST = 32       -- as many calls in a row need not wait; then the other tasks have their turn
+
+-- ---- making one ----
+
+-- stream.new(socket [, options]) -> stream;  options.max: bytes of the longest line or record
+function stream.new(sock, options)
+  local self = setmetatable({
+    buffer = false,  -- what was received and not read yet; made when it is needed
+    dry = true,      -- the last call took all there was: wait before the next one
+    burst = 0,       -- calls since the last wait
+    writing = false, -- a task has begun to write and has not finished
+    max = options and options.max or LIMIT,
+    queue = false,   -- the tasks that want to write after it
+    object = false, r = false, w = false, events = false,
+  }, Stream)
+  return tasks.watch(self, sock)
+end
+
+-- ---- reading ----
+
+local function check_reader(self)
+  if self.r then error("another task is reading from it already", 3) end
+end
+
+-- Waits until a call is worth trying: true | nil, message, name
+local function prepare(self)
+  if self.dry then
+    local ok, message, name = await(self, "r")
+    if not ok then return nil, message, name end
+    self.dry, self.burst = false, 0
+  elseif self.burst >= BURST then
+    self.burst = 0
+    return tasks.pause()
+  end
+  self.burst = self.burst + 1
+  return true
+end
+
+-- Receives into the buffer: true | nil: the end | nil, message, name
+local function fill(self)
+  local buffer = self.buffer
+  while true do
+    local ok, message, name = prepare(self)
+    if not ok then return nil, message, name end
+    ok, message, name = buffer:recv(self.object, SIZE)
+    if ok then
+      self.dry = ok < SIZE
+      return true
+    end
+    if ok == nil then return nil, message, name end
+    self.dry = true
+  end
+end
+
+local function buffer_of(self)
+  local buffer = self.buffer
+  if not buffer then
+    buffer = lsocket.buffer(self.max)
+    self.buffer = buffer
+  end
+  return buffer
+end
+
+-- What is left in the buffer when no more can come; nil: nothing.
+local function rest(buffer)
+  return #buffer > 0 and buffer:take(#buffer) or nil
+end
+
+local function read_line(self, keep)
+  local buffer = buffer_of(self)
+  while true do
+    local line, message, name = buffer:line(keep)
+    if line then return line end
+    if line == nil then return nil, message, name end
+    line, message, name = fill(self)
+    if not line then
+      if message then return nil, message, name end
+      return rest(buffer)
+    end
+  end
+end
+
+local function read_count(self, count)
+  local buffer = buffer_of(self)
+  while #buffer < count or #buffer == 0 do
+    local ok, message, name = fill(self)
+    if not ok then
+      if message then return nil, message, name end
+      return rest(buffer)
+    end
+  end
+  return buffer:take(count)
+end
+
+local function read_all(self)
+  local buffer = buffer_of(self)
+  local ok, message, name
+  repeat
+    ok, message, name = fill(self)
+  until not ok
+  if message then return nil, message, name end
+  return rest(buffer) or ""
+end
+
+local function read_format(self, format)
+  if format == nil or format == "l" or format == "*l" then return read_line(self, false) end
+  if type(format) == "number" then return read_count(self, format) end
+  if format == "L" or format == "*L" then return read_line(self, true) end
+  if format == "a" or format == "*a" then return read_all(self) end
+  error("bad argument to 'read' (l, L, a or a count expected)", 4)
+end
+
+local function read_formats(self, count, format, ...)
+  local data, message, name = read_format(self, format)
+  if data == nil then return nil, message, name end
+  if count <= 1 then return data end
+  return data, read_formats(self, count - 1, ...)
+end
+
+-- stream:read([format, ...]) -> string, ... | nil | nil, message, name;  the first that fails is the last
+function Stream:read(...)
+  check_reader(self)
+  local count = select("#", ...)
+  if count <= 1 then return read_format(self, (...)) end
+  return read_formats(self, count, ...)
+end
+
+local function next_line(self)
+  return self:read("l")
+end
+
+local function next_record(self, format)
+  return self:read(format)
+end
+
+-- stream:lines([format]) -> iterator, which ends where read gives nil
+function Stream:lines(format)
+  if format == nil then return next_line, self end
+  return function() return next_record(self, format) end
+end
+
+-- stream:readuntil(delimiter [, max]) -> string without it | nil | nil, message, name
+function Stream:readuntil(delimiter, max)
+  check_reader(self)
+  local buffer = buffer_of(self)
+  while true do
+    local record, message, name = buffer:upto(delimiter, max)
+    if record then return record end
+    if record == nil then return nil, message, name end
+    record, message, name = fill(self)
+    if not record then
+      if message then return nil, message, name end
+      return rest(buffer)
+    end
+  end
+end
+
+-- stream:readsome([max]) -> string | nil | nil, message, name
+function Stream:readsome(max)
+  check_reader(self)
+  local buffer = self.buffer
+  if buffer and #buffer > 0 then return buffer:take(math.min(#buffer, max or SIZE)) end
+  while true do
+    local ok, message, name = prepare(self)
+    if not ok then return nil, message, name end
+    ok, message, name = self.object:recv(max)
+    if ok then
+      self.dry = #ok < (max or SIZE)
+      return ok
+    end
+    if ok == nil then return nil, message, name end
+    self.dry = true
+  end
+end
+
+-- ---- writing ----
+
+-- Several pieces, or an array of them, as what send takes at once, and how many bytes that is.
+local function gather(pieces)
+  local total = 0
+  for i, piece in ipairs(pieces) do
+    if type(piece) == "number" then
+      piece = tostring(piece)
+      pieces[i] = piece
+    end
+    total = total + #piece
+  end
+  return pieces, total
+end
+
+-- Waits for those that write already, and lets the next one begin.
+local function take_turn(self)
+  if not self.writing then
+    self.writing = true
+    return true
+  end
+  self.queue = self.queue or {}
+  return tasks.queue(self.queue)
+end
+
+local function give_turn(self)
+  self.writing = self.queue and tasks.wake_first(self.queue)
+end
+
+-- Sends from a place on: true | nil, message, name, bytes that have been taken
+local function send_rest(self, data, total, sent)
+  while sent < total do
+    local ok, message, name = await(self, "w")
+    if ok then ok, message, name = self.object:send(data, sent + 1) end
+    if ok == nil then return nil, message, name, sent end
+    sent = sent + (ok or 0)
+  end
+  self.burst = 0
+  return true
+end
+
+-- The same in turn with other tasks.
+local function send_all(self, data, total, sent)
+  local ok, message, name = take_turn(self)
+  if not ok then return nil, message, name, 0 end
+  ok, message, name, sent = send_rest(self, data, total, sent)
+  give_turn(self)
+  return ok, message, name, sent
+end
+
+-- stream:write(data, ...) -> true: the kernel has taken it all | nil, message, name, bytes that it has taken
+function Stream:write(data, ...)
+  local total
+  if type(data) == "string" and select("#", ...) == 0 then
+    total = #data
+  else
+    data, total = gather(type(data) == "table" and data or { data, ... })
+  end
+  if self.writing then return send_all(self, data, total, 0) end
+  if self.burst >= BURST then
+    self.burst = 0
+    local ok, message, name = tasks.pause()
+    if not ok then return nil, message, name, 0 end
+  end
+  self.burst = self.burst + 1
+  local sent, message, name = self.object:send(data)
+  if sent == total then return true end
+  if sent == nil then return nil, message, name, 0 end
+  return send_all(self, data, total, sent or 0)
+end
+
+-- ---- the rest ----
+
+-- stream:close() -> true;  whoever waits for it gets nil, message, "ECANCELED"
+function Stream:close()
+  tasks.release(self)
+  if self.queue then tasks.dismiss(self.queue) end
+  return self.object:close()
+end
+Stream.__close = Stream.close
+
+function Stream:__tostring()
+  return "stream: " .. tostring(self.object)
+end
+
+-- stream:getsocket() -> the socket, which the stream still owns
+function Stream:getsocket()
+  return self.object
+end
+
+for _, method in ipairs { "getfd", "info", "getopt", "setopt", "shutdown" } do
+  Stream[method] = function(self, ...)
+    local object = self.object
+    return object[method](object, ...)
+  end
+end
+
+return stream

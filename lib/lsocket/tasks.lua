@@ -1,0 +1,542 @@
+-- The scheduler: tasks, what they wait for, deadlines, and the poller that all of it comes together in. There is one for
+-- a Lua state. What is read and written is left to the streams, names and servers to the loop, which tell the interface.
+--
+-- A task that waits is parked: whatever it waits for knows it, and wakes it once. It cleans up behind its wait itself,
+-- whoever has woken it. An event resumes the task at once; a timer, another task or a cancel puts it in line for the next
+-- turn, so that no task is ever resumed from inside of another.
+local lsocket = require "lsocket"
+local timers = require "lsocket.timers"
+
+local create, resume, yield = coroutine.create, coroutine.resume, coroutine.yield
+local running, status = coroutine.running, coroutine.status
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+local clock = lsocket.now
+
+local tasks = {}
+local Task = {}
+Task.__index = Task
+
+local PARKED = {} -- what a task yields when it waits
+local TIMED_OUT = "The deadline has passed"
+local CANCELED = "Operation canceled"
+
+-- A watch is what can be waited for: a table with the fields object (anything a poller takes), r and w (the task that
+-- waits for it to be readable, writable, or false) and events (what the poller was asked for: "r", "w", "rw" or false).
+local poller
+local watching, registered -- the watches that are in the poller; how many it must have
+local lapsed, lapses       -- those that somebody has stopped to wait for: the poller is told before it waits
+local heap                 -- the timers
+local ready, waiting       -- the tasks that go on in this turn, in the next one
+local living, alive        -- the tasks that have not ended, how many
+local current              -- the task that runs
+local busy                 -- run has been called
+local readable, writable = {}, {}
+
+-- Forgets everything: the state of a loop that has no tasks. The poller is opened when it is needed.
+local function clear()
+  if poller then poller:close() end
+  poller, watching, registered = nil, {}, 0
+  lapsed, lapses = {}, 0
+  heap = timers.new()
+  ready, waiting = {}, {}
+  living, alive = {}, 0
+  current, busy = nil, false
+end
+clear()
+
+local function opened()
+  if not poller then poller = assert(lsocket.poller()) end
+  return poller
+end
+
+-- ---- waking and parking ----
+
+-- Lets a task go on in the next turn, if it is parked; what it waits for answers a, b, c.
+local function wake(task, a, b, c)
+  if not task.parked then return false end
+  task.parked = false
+  task.a, task.b, task.c = a, b, c
+  waiting[#waiting + 1] = task
+  return true
+end
+
+local function park(task)
+  if running() ~= task.inner then
+    error("a coroutine inside of a task cannot wait: spawn a task", 0)
+  end
+  task.parked = true
+  return yield(PARKED)
+end
+
+-- The task that runs: every wait begins with asking for it.
+local function self()
+  return current or error("only a task can wait: see loop.run and loop.spawn", 0)
+end
+tasks.self = self
+
+local function is_interrupted(task)
+  local scope = task.scope
+  return task.canceled or scope and scope.expired
+end
+
+-- What a wait answers instead of waiting. The others have their turn first, so that a task that does not heed the
+-- answer keeps nobody from running.
+local function interrupt(task)
+  task.parked = true
+  if task.canceled then
+    task.canceled = false
+    wake(task, nil, CANCELED, "ECANCELED")
+  else
+    wake(task, nil, TIMED_OUT, "ETIMEDOUT")
+  end
+  return yield(PARKED)
+end
+
+-- Gives the others their turn: true | nil, message, name
+function tasks.pause()
+  local task = self()
+  if is_interrupted(task) then return interrupt(task) end
+  task.parked = true
+  wake(task, true)
+  return park(task)
+end
+
+-- ---- timers ----
+
+-- Wakes the task with false after some seconds, unless it is disarmed.
+local function arm(task, seconds)
+  local timer = task.timer
+  if not timer then
+    timer = { task = task }
+    task.timer = timer
+  end
+  timer.when = clock() + seconds
+  timers.add(heap, timer)
+end
+
+local function disarm(task)
+  if task.timer then timers.remove(heap, task.timer) end
+end
+
+function tasks.sleep(seconds)
+  if seconds <= 0 then return tasks.pause() end
+  local task = self()
+  if is_interrupted(task) then return interrupt(task) end
+  arm(task, seconds)
+  local slept, message, name = park(task)
+  disarm(task)
+  if slept == false then return true end
+  return nil, message, name
+end
+
+-- A deadline's timer is one that has a field expired. It stays in the heap over all waits of its task.
+local function fire()
+  local now = clock()
+  local timer = timers.due(heap, now)
+  while timer do
+    if timer.expired == false then
+      timer.expired = true
+      wake(timer.task, nil, TIMED_OUT, "ETIMEDOUT")
+    else
+      wake(timer.task, false)
+    end
+    timer = timers.due(heap, now)
+  end
+end
+
+-- ---- queues: lists of tasks that wait for another one ----
+
+-- Waits at the end of the queue: true | false (somebody armed a timer) | nil, message, name
+function tasks.queue(queue)
+  local task = self()
+  if is_interrupted(task) then return interrupt(task) end
+  queue[#queue + 1] = task
+  local ok, message, name = park(task)
+  for i = ok and 0 or #queue, 1, -1 do
+    if queue[i] == task then table.remove(queue, i) end
+  end
+  return ok, message, name
+end
+
+-- Wakes the first one of a queue; false: nobody is there.
+function tasks.wake_first(queue)
+  while queue[1] do
+    if wake(table.remove(queue, 1), true) then return true end
+  end
+  return false
+end
+
+-- Tells a whole queue that what it waits for will not be.
+function tasks.dismiss(queue)
+  for _, task in ipairs(queue) do wake(task, nil, CANCELED, "ECANCELED") end
+end
+
+-- ---- errors ----
+
+-- Remembers where an error that will be raised again has come from.
+local function remember(problem)
+  if current then current.cause = { problem = problem, trace = debug.traceback(tostring(problem), 2) } end
+  return problem
+end
+
+-- Calls a function that may wait: true and its results, or false and the error, whose origin is remembered. Lua 5.1 has
+-- no pcall that lets a coroutine yield: there the function runs in one of its own, whose waits are handed on.
+local protect
+tasks.pcall = pcall
+if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then
+  local function forward(task, outer, thread, ok, ...)
+    if ok and status(thread) ~= "dead" then return forward(task, outer, thread, resume(thread, yield(...))) end
+    if task then
+      task.inner = outer
+      if not ok then task.cause = { problem = (...), trace = debug.traceback(thread, tostring((...))) } end
+    end
+    return ok, ...
+  end
+
+  function protect(fn, ...)
+    local thread, task = create(function(...) return fn(...) end), current
+    local outer = task and task.inner
+    if task then task.inner = thread end
+    return forward(task, outer, thread, resume(thread, ...))
+  end
+  tasks.pcall = protect
+else
+  function protect(fn, ...) return xpcall(fn, remember, ...) end
+end
+
+-- ---- tasks ----
+
+-- Keeps a task's results, inside of its coroutine.
+local function keep(task, ...)
+  local count = select("#", ...)
+  if count > 0 then task.results = { n = count, ... } end
+end
+
+-- What a task's coroutine runs. It is started at once, to hold the arguments, but goes on when it has its turn.
+local function body(task, fn, ...)
+  yield(PARKED)
+  if task.canceled then return keep(task, nil, CANCELED, "ECANCELED") end
+  return keep(task, fn(...))
+end
+
+function tasks.spawn(fn, ...)
+  local thread = create(body)
+  local task = setmetatable({ thread = thread, inner = thread, parked = true, canceled = false, scope = false }, Task)
+  resume(thread, task, fn, ...)
+  living[task] = true
+  alive = alive + 1
+  wake(task)
+  return task
+end
+
+-- For whom a failure is not told by onerror, as somebody else will tell it.
+local function has_joiner(task)
+  return task.joiners and #task.joiners > 0
+end
+
+local function fail(task, problem)
+  local cause = task.cause
+  task.failed, task.problem = true, problem
+  if cause and rawequal(cause.problem, problem) then
+    task.trace = cause.trace
+  else
+    task.trace = debug.traceback(task.thread, tostring(problem))
+  end
+end
+
+-- The task's coroutine has stopped, but not to wait: it has ended, or user code has yielded, which is a pause.
+local function stopped(task, ok, problem)
+  if ok and status(task.thread) ~= "dead" then
+    task.parked = true
+    return wake(task)
+  end
+  living[task] = nil
+  alive = alive - 1
+  if not ok then fail(task, problem) end
+  task.ended, task.parked = true, false
+  task.thread, task.inner, task.cause = nil, nil, nil
+  if not ok and not has_joiner(task) then tasks.report(task, task.trace) end
+  if task.joiners then
+    repeat until not tasks.wake_first(task.joiners)
+  end
+  if task.onend then task.onend(task) end
+end
+
+-- What run and join give: the task's results, or its error, raised.
+local function outcome(task)
+  if not task.failed then
+    if task.results then return unpack(task.results, 1, task.results.n) end
+    return
+  end
+  if current then current.cause = task end
+  error(task.problem, 0)
+end
+
+-- task:join() -> its results | nil, message, name;  raises its error
+function Task:join()
+  if self.ended then return outcome(self) end
+  local task = tasks.self()
+  if task == self then error("a task cannot join itself", 2) end
+  self.joiners = self.joiners or {}
+  local joined, message, name = tasks.queue(self.joiners)
+  if joined then return outcome(self) end
+  return nil, message, name
+end
+
+-- task:cancel() -> true: its wait, or else its next one, answers nil, message, "ECANCELED" | false: it has ended
+function Task:cancel()
+  if self.ended then return false end
+  if self.parked then
+    wake(self, nil, CANCELED, "ECANCELED")
+  else
+    self.canceled = true
+  end
+  return true
+end
+
+-- ---- deadlines ----
+
+local function leave(task, scope, before, ok, ...)
+  task.scope = before
+  timers.remove(heap, scope)
+  if not ok then error((...), 0) end
+  return ...
+end
+
+function tasks.deadline(seconds, fn, ...)
+  local task = self()
+  local before, when = task.scope, clock() + seconds
+  if before and before.when <= when then return fn(...) end -- the earlier one holds
+  local scope = { when = when, task = task, expired = seconds <= 0 }
+  task.scope = scope
+  timers.add(heap, scope)
+  return leave(task, scope, before, protect(fn, ...))
+end
+
+-- ---- watches ----
+
+function tasks.watch(watch, object)
+  watch.object, watch.r, watch.w, watch.events = object, false, false, false
+  return watch
+end
+
+local function unregister(watch)
+  watch.events = false
+  if watching[watch] then
+    watching[watch] = nil
+    registered = registered - 1
+  end
+end
+
+-- Makes the poller ask for what is waited for: true | nil, message, name
+local function update(watch)
+  local r, w, events = watch.r, watch.w, watch.events
+  local wanted = r and (w and "rw" or "r") or w and "w"
+  if wanted == events then return true end
+  if not wanted then
+    unregister(watch)
+    return poller:remove(watch.object) -- which fails if it was closed: then it is out already
+  end
+  local ok, message, name
+  if events then
+    ok, message, name = poller:modify(watch.object, wanted)
+  else
+    ok, message, name = opened():add(watch.object, wanted, watch)
+  end
+  if not ok then return nil, message, name end
+  watch.events = wanted
+  if not events then
+    watching[watch] = true
+    registered = registered + 1
+  end
+  return true
+end
+
+-- Makes the task one that the watch wakes.
+local function enter(task, watch, events)
+  if events ~= "w" then watch.r = task end
+  if events ~= "r" then watch.w = task end
+  return watch.events == events or update(watch)
+end
+
+local function exit(watch, events)
+  if events ~= "w" then watch.r = false end
+  if events ~= "r" then watch.w = false end
+  lapses = lapses + 1
+  lapsed[lapses] = watch
+end
+
+local function check_free(watch, events)
+  if events ~= "w" and watch.r then error("another task is reading from it already", 0) end
+  if events ~= "r" and watch.w then error("another task is writing to it already", 0) end
+end
+
+-- Waits for a watch: "r" or "w", whichever came first, and the watch | false (somebody armed a timer) |
+-- nil, message, name
+function tasks.await(watch, events)
+  local task = self()
+  check_free(watch, events)
+  if is_interrupted(task) then return interrupt(task) end
+  local ok, message, name = enter(task, watch, events)
+  if ok then ok, message, name = park(task) end
+  exit(watch, events)
+  return ok, message, name
+end
+
+-- The same for the first one of several.
+function tasks.await_any(watches, events)
+  local task = self()
+  for _, watch in ipairs(watches) do check_free(watch, events) end
+  if is_interrupted(task) then return interrupt(task) end
+  local ok, message, name
+  for _, watch in ipairs(watches) do
+    ok, message, name = enter(task, watch, events)
+    if not ok then break end
+  end
+  if ok then ok, message, name = park(task) end
+  for _, watch in ipairs(watches) do
+    if watch.r == task or watch.w == task then exit(watch, events) end
+  end
+  return ok, message, name
+end
+
+-- Waits by one of these functions, or in a queue, which answers false after some seconds; nil: for ever.
+function tasks.within(seconds, wait, what, events)
+  if not seconds then return wait(what, events) end
+  local task = self()
+  arm(task, seconds)
+  local ok, message, name = wait(what, events)
+  disarm(task)
+  return ok, message, name
+end
+
+-- Wakes whoever waits for a watch whose object is closed, and takes it out of the poller.
+function tasks.release(watch)
+  local r, w = watch.r, watch.w
+  if r then wake(r, nil, CANCELED, "ECANCELED") end
+  if w and w ~= r then wake(w, nil, CANCELED, "ECANCELED") end
+  if watch.events then
+    unregister(watch)
+    poller:remove(watch.object)
+  end
+end
+
+-- The poller has lost something: a socket was closed while a task waited for it.
+local function find_closed()
+  local closed = {}
+  for watch in pairs(watching) do
+    local object = watch.object
+    if type(object) ~= "number" and object:getfd() < 0 then closed[#closed + 1] = watch end
+  end
+  for _, watch in ipairs(closed) do tasks.release(watch) end
+  registered = #poller
+end
+
+-- ---- turns ----
+
+local function go_on()
+  ready, waiting = waiting, ready
+  for i = 1, #ready do
+    local task = ready[i]
+    ready[i] = nil
+    local a, b, c = task.a, task.b, task.c
+    task.a, task.b, task.c = nil, nil, nil
+    current = task
+    local ok, token = resume(task.thread, a, b, c)
+    current = nil
+    if token ~= PARKED then stopped(task, ok, token) end
+  end
+end
+
+local function handle(watches, side)
+  for i = 1, #watches do
+    local watch = watches[i]
+    local task = watch[side]
+    if task and task.parked then
+      task.parked = false
+      current = task
+      local ok, token = resume(task.thread, side, watch)
+      current = nil
+      if token ~= PARKED then stopped(task, ok, token) end
+    end
+  end
+end
+
+local function tidy()
+  for i = 1, lapses do
+    update(lapsed[i])
+    lapsed[i] = nil
+  end
+  lapses = 0
+  if #poller ~= registered then find_closed() end
+end
+
+-- Seconds until the next turn must begin; nil: for ever.
+local function time_left()
+  if #waiting > 0 then return 0 end
+  local first = timers.first(heap)
+  return first and math.max(0, first - clock())
+end
+
+-- One turn: lets go on whoever can, then waits for what comes, at most so many seconds.
+local function turn(timeout)
+  go_on()
+  tidy()
+  if alive == 0 then return end
+  local left = time_left()
+  if timeout and not (left and left < timeout) then left = timeout end
+  if not left and registered == 0 then error("every task waits for another one", 0) end
+  local r, w, name = poller:wait(left, readable, writable)
+  if r then
+    handle(r, "r")
+    handle(w, "w")
+  elseif r == nil and name ~= "EINTR" then
+    error(w, 0)
+  end
+  if heap.count > 0 then fire() end
+end
+
+local function check_outside(level)
+  if current then error("the loop runs already: this is one of its tasks", level + 1) end
+end
+
+-- false: no task is left | seconds until it must be called again, if the poller's descriptor does not become readable
+function tasks.step(timeout)
+  check_outside(2)
+  opened()
+  turn(timeout)
+  if alive == 0 then return false end
+  return time_left() or math.huge
+end
+
+function tasks.getfd()
+  return opened():getfd()
+end
+
+local function finish(main)
+  local canceled = false
+  while alive > 0 do
+    turn()
+    if main.failed and not canceled then
+      canceled = true
+      for task in pairs(living) do task:cancel() end
+    end
+  end
+end
+
+-- Runs until no task is left, and gives what the first one has given.
+function tasks.run(fn, ...)
+  check_outside(2)
+  if busy then error("the loop runs already", 2) end
+  opened()
+  local main = tasks.spawn(fn, ...)
+  main.joiners = { main } -- run tells its error
+  busy = true
+  local ok, problem = pcall(finish, main)
+  clear()
+  if not ok then error(problem, 0) end
+  if main.failed and type(main.problem) == "string" then error(main.trace, 0) end
+  return outcome(main)
+end
+
+return tasks

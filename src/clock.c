@@ -1,0 +1,16 @@
+/* lsocket.now: the time, for measuring how much of it passes. What time of day it is, os.time tells. */
+#include "lsocket.h"
+#include "net/fd.h"
+#include "state.h"
+
+/* lsocket.now() -> seconds */
+static int core_now(lua_State *L) {
+    lua_pushnumber(L, ls_fd_now());
+    return 1;
+}
+
+static const luaL_Reg functions[] = { { "now", core_now }, { NULL, NULL } };
+
+void ls_clock_open(lua_State *L) {
+    ls_state_register(L, functions);
+}
