@@ -107,6 +107,67 @@
 #endif
 #endif
 
+/* recvmsg(2) makes the descriptors that it receives close-on-exec, if MSG_CMSG_CLOEXEC asks for it. */
+#ifndef LS_HAVE_CMSG_CLOEXEC
+#ifdef MSG_CMSG_CLOEXEC
+#define LS_HAVE_CMSG_CLOEXEC 1
+#else
+#define LS_HAVE_CMSG_CLOEXEC 0
+#endif
+#endif
+
+/* Where an IPv4 datagram was sent to and by which interface it came, or is to leave: IP_PKTINFO, with ipi_spec_dst;
+   elsewhere the address alone: IP_RECVDSTADDR and IP_SENDSRCADDR. IPv6 has IPV6_PKTINFO everywhere (RFC 3542). */
+#ifndef LS_HAVE_IP_PKTINFO
+#if defined(__linux__) || defined(__APPLE__)
+#define LS_HAVE_IP_PKTINFO 1
+#else
+#define LS_HAVE_IP_PKTINFO 0
+#endif
+#endif
+#ifndef LS_HAVE_IP_SENDSRCADDR
+#if defined(IP_RECVDSTADDR) && defined(IP_SENDSRCADDR)
+#define LS_HAVE_IP_SENDSRCADDR 1
+#else
+#define LS_HAVE_IP_SENDSRCADDR 0
+#endif
+#endif
+
+/* IP_TTL and IP_TOS of a single IPv4 datagram, as sendmsg(2) is told. */
+#ifndef LS_HAVE_IP_TTL_CONTROL
+#if defined(__linux__)
+#define LS_HAVE_IP_TTL_CONTROL 1
+#else
+#define LS_HAVE_IP_TTL_CONTROL 0
+#endif
+#endif
+
+/* The queue of a socket's errors, IP_RECVERR in ip(7). */
+#ifndef LS_HAVE_ERROR_QUEUE
+#if defined(__linux__)
+#define LS_HAVE_ERROR_QUEUE 1
+#else
+#define LS_HAVE_ERROR_QUEUE 0
+#endif
+#endif
+
+/* Who is at the other end of a unix domain socket: SO_PEERCRED and SCM_CREDENTIALS with a struct ucred, unix(7); or
+   getpeereid(3), which does not tell the process. */
+#ifndef LS_HAVE_UCRED
+#if defined(__linux__)
+#define LS_HAVE_UCRED 1
+#else
+#define LS_HAVE_UCRED 0
+#endif
+#endif
+#ifndef LS_HAVE_GETPEEREID
+#if defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || defined(__DragonFly__)
+#define LS_HAVE_GETPEEREID 1
+#else
+#define LS_HAVE_GETPEEREID 0
+#endif
+#endif
+
 /* SO_RCVBUF and SO_SNDBUF give twice what was set: the kernel's own share of the memory is in it, socket(7). */
 #ifndef LS_HAVE_DOUBLED_BUFFERS
 #if defined(__linux__)

@@ -1,4 +1,4 @@
-/* Unix domain sockets in the file system: who may use them, and what dead ones have left behind. */
+/* Unix domain sockets in the file system: who may use them, and what dead ones have left behind. Who the peer is. */
 #include "unix.h"
 #include "fd.h"
 
@@ -39,3 +39,43 @@ int ls_unix_bind(int fd, const ls_Addr *addr, int mode, int replace) {
 void ls_unix_remove(const ls_Addr *addr) {
     if (ls_unix_ispath(addr)) unlink(addr->u.un.sun_path);
 }
+
+/* ---- the peer ---- */
+
+#if LS_HAVE_UCRED
+
+int ls_unix_peercred(int fd, ls_Credentials *peer) {
+    struct ucred found;
+    socklen_t len = sizeof found;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &found, &len) < 0) return errno;
+    if (found.uid == (uid_t)-1) return ENOTCONN; /* what Linux gives for nobody */
+    peer->pid = found.pid;
+    peer->uid = found.uid;
+    peer->gid = found.gid;
+    return 0;
+}
+
+#elif LS_HAVE_GETPEEREID
+
+int ls_unix_peercred(int fd, ls_Credentials *peer) {
+    if (getpeereid(fd, &peer->uid, &peer->gid) < 0) return errno;
+    peer->pid = 0;
+#ifdef LOCAL_PEERPID
+    {
+        socklen_t len = sizeof peer->pid;
+        if (getsockopt(fd, SOL_LOCAL, LOCAL_PEERPID, &peer->pid, &len) < 0) peer->pid = 0;
+    }
+#endif
+    return 0;
+}
+
+#else
+
+int ls_unix_peercred(int fd, ls_Credentials *peer) {
+    ls_Addr addr;
+    int err = ls_fd_peer(fd, &addr);
+    (void)peer;
+    return err ? err : ENOPROTOOPT;
+}
+
+#endif

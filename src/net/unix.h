@@ -1,4 +1,4 @@
-/* Unix domain sockets that have a place in the file system. */
+/* What only unix domain sockets have: a place in the file system, and a peer whose process is known. */
 #ifndef LS_NET_UNIX_H
 #define LS_NET_UNIX_H
 
@@ -13,5 +13,15 @@ int ls_unix_bind(int fd, const ls_Addr *addr, int mode, int replace);
 
 /* Removes what binding has made; harmless where addr is no path. */
 void ls_unix_remove(const ls_Addr *addr);
+
+typedef struct ls_Credentials {
+    pid_t pid; /* 0: not told */
+    uid_t uid;
+    gid_t gid;
+} ls_Credentials;
+
+/* Those of the peer, when it connected or began to listen. 0 or an errno; ENOTCONN: it is not known;
+   ENOPROTOOPT: this platform cannot tell. */
+int ls_unix_peercred(int fd, ls_Credentials *peer);
 
 #endif
