@@ -272,14 +272,15 @@ end
 
 helper.interpreter = find_interpreter()
 
--- The command line that runs spec/child/<program>.lua with the interpreter and the library of this process.
+-- The command line that runs spec/child/<program>.lua, or where the program is "samples/<name>", that of the samples,
+-- with the interpreter and the library of this process.
 function helper.command(program, ...)
   local words = { "env -u LUA_INIT" }
   for minor = 1, 5 do words[#words + 1] = ("-u LUA_PATH_5_%d -u LUA_CPATH_5_%d"):format(minor, minor) end
   words[#words + 1] = "LUA_PATH=" .. helper.quote(package.path)
   words[#words + 1] = "LUA_CPATH=" .. helper.quote(package.cpath)
   words[#words + 1] = helper.quote(helper.interpreter)
-  words[#words + 1] = "spec/child/" .. program .. ".lua"
+  words[#words + 1] = (program:find "^samples/" and "" or "spec/child/") .. program .. ".lua"
   for _, word in ipairs { ... } do words[#words + 1] = helper.quote(word) end
   return table.concat(words, " ")
 end

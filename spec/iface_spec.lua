@@ -92,14 +92,40 @@ describe("getinterfaces", function()
     for _, record in ipairs(assert(lsocket.getinterfaces())) do assert.are_not.equal("tun0", record.name) end
   end)
 
-  it("gives the far end of a point-to-point interface", function()
+  -- What spec/child/interfaces.lua prints in a network of its own, made by these commands.
+  local function listed(...)
     need.tool(pending, "unshare --net ip tuntap add tun7 mode tun")
-    local output = helper.run("unshare --net sh -c " .. helper.quote("ip tuntap add tun7 mode tun && " ..
-      "ip link set tun7 addrgenmode none up && ip addr add 10.13.0.1 peer 10.13.0.2 dev tun7 && exec " ..
-      helper.command "interfaces"))
-    assert.truthy(output:find("tun7 inet 10.13.0.1 255.255.255.255 peer=10.13.0.2 broadcast=nil hwaddr=nil", 1, true),
-      output)
+    local commands = { ... }
+    commands[#commands + 1] = "exec " .. helper.command "interfaces"
+    return (helper.run("unshare --net sh -c " .. helper.quote(table.concat(commands, " && "))))
+  end
+
+  local function shows(output, wanted)
+    if not output:find(wanted, 1, true) then error("no '" .. wanted .. "' in\n" .. output, 2) end
+  end
+
+  it("gives the far end of a point-to-point interface, where it has one", function()
+    local output = listed("ip tuntap add tun7 mode tun", "ip link set tun7 addrgenmode none up",
+      "ip addr add 10.13.0.1 peer 10.13.0.2 dev tun7", "ip addr add fd13::1 peer fd13::2 dev tun7",
+      "ip addr add 10.14.0.1/24 dev tun7", "ip addr add fd14::1/64 dev tun7")
+    shows(output, "tun7 inet 10.13.0.1 255.255.255.255 peer=10.13.0.2 broadcast=nil hwaddr=nil")
+    shows(output, "tun7 inet6 fd13::1 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff peer=fd13::2 broadcast=nil hwaddr=nil")
+    shows(output, "tun7 inet 10.14.0.1 255.255.255.0 peer=nil broadcast=nil hwaddr=nil")
+    shows(output, "tun7 inet6 fd14::1 ffff:ffff:ffff:ffff:: peer=nil broadcast=nil hwaddr=nil")
     assert.truthy(output:find("pointopoint", 1, true))
+  end)
+
+  it("gives the broadcast address, where an address has one", function()
+    local output = listed("ip tuntap add tap7 mode tap", "ip link set tap7 addrgenmode none address 02:fc:00:00:00:07",
+      "ip addr add 10.15.0.1/24 dev tap7", "ip addr add 10.16.0.1/23 brd + dev tap7")
+    shows(output, "tap7 inet 10.15.0.1 255.255.255.0 peer=nil broadcast=nil hwaddr=02:fc:00:00:00:07")
+    shows(output, "tap7 inet 10.16.0.1 255.255.254.0 peer=nil broadcast=10.16.1.255 hwaddr=02:fc:00:00:00:07")
+  end)
+
+  it("gives an address that has a label of its own under that name, with all that the interface has", function()
+    local output = listed("ip tuntap add tap7 mode tap", "ip link set tap7 addrgenmode none address 02:fc:00:00:00:07",
+      "ip addr add 10.15.0.1/24 brd + dev tap7 label tap7:1")
+    shows(output, "tap7:1 inet 10.15.0.1 255.255.255.0 peer=nil broadcast=10.15.0.255 hwaddr=02:fc:00:00:00:07")
   end)
 
   it("gives an empty list where there is no address at all", function()

@@ -1,40 +1,13 @@
 -- Multicast and broadcast: who receives what is sent to a group, zones, joining, leaving, hop limits.
 -- Plain datagrams are in datagram_spec.
 local lsocket = require "lsocket"
+local groups = require "spec.groups"
 local helper = require "spec.helper"
 local process = require "spec.process"
 
 local fails, need, pack = helper.fails, helper.need, helper.pack
 
--- The groups that the kernel lists as joined on an interface, IPv4 or IPv6, in its own hexadecimal spelling.
-local function joined(interface, group)
-  if #group == 32 then
-    for line in process.read "/proc/net/igmp6":gmatch "[^\n]+" do
-      local name, address = line:match "^%d+%s+(%S+)%s+(%x+)"
-      if name == interface and address == group then return true end
-    end
-    return false
-  end
-  local current
-  for line in process.read "/proc/net/igmp":gmatch "[^\n]+" do
-    current = line:match "^%d+%s+(%S+)" or current
-    if current == interface and line:match "^%s+(%x+)" == group then return true end
-  end
-  return false
-end
-
--- A group of its own for each test, and how the kernel spells it: a socket that waits for its collection is a member.
-local groups = 0
-
-local function ipv4_group()
-  groups = groups + 1
-  return "239.1.2." .. groups, ("%02X0201EF"):format(groups)
-end
-
-local function ipv6_group(scope)
-  groups = groups + 1
-  return ("ff0%d::77%02x"):format(scope, groups), ("ff0%d%s77%02x"):format(scope, ("0"):rep(24), groups)
-end
+local joined, ipv4_group, ipv6_group = groups.joined, groups.ipv4, groups.ipv6
 
 -- A datagram from sender must come to receiver.
 local function delivers(sender, receiver, text)

@@ -119,6 +119,13 @@ end
 
 local socket_only = { args = udp, may = { set "closed socket" } }
 
+-- A member of a group on the loopback interface, and what it would need to join it.
+local function member()
+  local sock = udp()
+  sock:join("239.1.2.3", 1, "127.0.0.1")
+  return sock, "239.1.2.3", 1, "127.0.0.1"
+end
+
 local methods = {
   info = { args = function() return udp(), nil end,
     may = { set "closed socket", set("nil", strings, numbers, "NaN") } },
@@ -135,6 +142,8 @@ local methods = {
     may = { none, descriptors, set(extents), set(extents) } },
   sendto = { args = function() return udp(), "x", "127.0.0.1", 9 end,
     may = { none, set(strings, numbers, "NaN"), none, set "one" } },
+  join = { args = function() return udp(), select(2, member()) end, may = { none, none, set "nil,one", set "nil" } },
+  leave = { args = member, may = { none, none, set "nil,one", set "nil" } },
   close = socket_only,
   shutdown = { args = function() return (helper.tcp()), "rw" end, may = { none, set "nil" } },
   detach = socket_only,

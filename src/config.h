@@ -186,7 +186,16 @@
 #endif
 #endif
 
-/* struct ip_mreqn: an IPv4 group joined on an interface given by index; else by the interface's address. */
+/* RFC 3678's group_req and group_source_req: a group of either family, joined on an interface given by index. */
+#ifndef LS_HAVE_GROUP_REQ
+#if defined(MCAST_JOIN_GROUP) && defined(MCAST_JOIN_SOURCE_GROUP)
+#define LS_HAVE_GROUP_REQ 1
+#else
+#define LS_HAVE_GROUP_REQ 0
+#endif
+#endif
+
+/* struct ip_mreqn: IPv4 groups are sent to by an interface given by index; else by the interface's address. */
 #ifndef LS_HAVE_IP_MREQN
 #if defined(__linux__) || defined(__FreeBSD__) || defined(__APPLE__)
 #define LS_HAVE_IP_MREQN 1
@@ -259,6 +268,7 @@ int __xpg_strerror_r(int err, char *text, size_t size);
 /* RFC 3493's names, which some systems spell in the older way. */
 #if !defined(IPV6_JOIN_GROUP) && defined(IPV6_ADD_MEMBERSHIP)
 #define IPV6_JOIN_GROUP IPV6_ADD_MEMBERSHIP
+#define IPV6_LEAVE_GROUP IPV6_DROP_MEMBERSHIP
 #endif
 
 #endif

@@ -38,10 +38,12 @@ static void set_flags(lua_State *L, unsigned set) {
     lua_setfield(L, -2, "flags");
 }
 
-static void set_address(lua_State *L, const char *field, const struct sockaddr *sa, int family) {
+/* unless: glibc gives the interface's own address where there is no broadcast address or no other end. May be NULL. */
+static void set_address(lua_State *L, const char *field, const struct sockaddr *sa, int family, const ls_Addr *unless) {
     ls_Addr addr;
     if (!sa) return;
     ls_addr_copy(&addr, sa, family);
+    if (unless && ls_addr_equal(&addr, unless)) return;
     ls_value_pushtext(L, &addr, 0);
     lua_setfield(L, -2, field);
 }
@@ -64,14 +66,16 @@ static const unsigned char *hardware_of(const struct ifaddrs *item, size_t *len)
 #endif
 }
 
-/* hwaddr = "02:fc:..", from the link-layer record of the same name; loopback's is all zeros, and none. */
+/* hwaddr = "02:fc:..", from the link-layer record of the same name, but for the label in "eth0:label"; loopback's is all
+   zeros, and none. */
 static void set_hardware(lua_State *L, const struct ifaddrs *list, const char *name) {
     char text[3 * 32];
     const unsigned char *bytes = NULL;
-    size_t i, len = 0;
+    size_t i, len = 0, name_len = strcspn(name, ":");
     int any = 0;
     for (; list && !bytes; list = list->ifa_next)
-        if (strcmp(list->ifa_name, name) == 0) bytes = hardware_of(list, &len);
+        if (strncmp(list->ifa_name, name, name_len) == 0 && list->ifa_name[name_len] == '\0')
+            bytes = hardware_of(list, &len);
     for (i = 0; i < len && i < 32; i++) {
         any |= bytes[i];
         snprintf(text + 3 * i, 4, "%02x:", bytes[i]);
@@ -90,10 +94,10 @@ static void push_interface(lua_State *L, const struct ifaddrs *list, const struc
     lua_setfield(L, -2, "name");
     lua_pushinteger(L, (lua_Integer)if_nametoindex(item->ifa_name));
     lua_setfield(L, -2, "index");
-    set_address(L, "mask", item->ifa_netmask, sa->sa_family);
+    set_address(L, "mask", item->ifa_netmask, sa->sa_family, NULL);
     if (sa->sa_family == AF_INET && (item->ifa_flags & IFF_BROADCAST))
-        set_address(L, "broadcast", item->ifa_broadaddr, AF_INET);
-    if (item->ifa_flags & IFF_POINTOPOINT) set_address(L, "peer", item->ifa_dstaddr, sa->sa_family);
+        set_address(L, "broadcast", item->ifa_broadaddr, AF_INET, &addr);
+    if (item->ifa_flags & IFF_POINTOPOINT) set_address(L, "peer", item->ifa_dstaddr, sa->sa_family, &addr);
     set_hardware(L, list, item->ifa_name);
     set_flags(L, item->ifa_flags);
 }

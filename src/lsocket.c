@@ -24,6 +24,7 @@ int luaopen_lsocket(lua_State *L) {
     ls_poller_open(L);
     ls_batch_open(L);
     ls_option_open(L);
+    ls_mcast_open(L);
     ls_lookup_open(L);
     ls_iface_open(L);
     ls_clock_open(L);

@@ -13,6 +13,7 @@ void ls_select_open(lua_State *L);
 void ls_poller_open(lua_State *L);
 void ls_batch_open(lua_State *L);
 void ls_option_open(lua_State *L);
+void ls_mcast_open(lua_State *L);
 void ls_lookup_open(lua_State *L);
 void ls_iface_open(lua_State *L);
 void ls_clock_open(lua_State *L);

@@ -39,11 +39,17 @@ const char *ls_value_readaddress(lua_State *L, int index, const char **address, 
     return (*address)[0] != '@' && memchr(*address, '\0', *len) ? "address contains a NUL byte" : NULL;
 }
 
+/* A number, or a string of digits and nothing else, as in a zone. */
+static int is_index(lua_State *L, int index) {
+    if (lua_type(L, index) != LUA_TSTRING) return lua_type(L, index) == LUA_TNUMBER;
+    return lua_rawlen(L, index) > 0 && strspn(lua_tostring(L, index), "0123456789") == lua_rawlen(L, index);
+}
+
 const char *ls_value_readinterface(lua_State *L, int index, unsigned *interface, int *err) {
     const char *text;
     size_t len;
     int number = 0;
-    if (lua_type(L, index) == LUA_TNUMBER) {
+    if (is_index(L, index)) {
         const char *problem = ls_value_readint(L, index, "interface", 1, INT_MAX, &number);
         *interface = (unsigned)number;
         *err = 0;
@@ -51,6 +57,7 @@ const char *ls_value_readinterface(lua_State *L, int index, unsigned *interface,
     }
     if (lua_type(L, index) != LUA_TSTRING) return wrong_type(L, index, "interface name, index or address");
     text = lua_tolstring(L, index, &len);
+    if (memchr(text, '\0', len)) return "interface contains a NUL byte";
     *err = ls_iface_find(text, len, interface);
     return NULL;
 }

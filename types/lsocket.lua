@@ -365,6 +365,24 @@ function Socket:recvmany(batch) end
 ---@return string? name                 the error's symbol: "EMSGSIZE", "EDESTADDRREQ"
 function Socket:sendmany(batch, address, port) end
 
+---Makes the socket a member of a multicast group on one interface.
+---@param group string                  a numeric group: 224.0.0.0/4 or ff00::/8; a zone is the interface
+---@param interface (string | integer)? name, index, or numeric address of the interface; the system's choice by default
+---@param source string?                a numeric address: hear this sender only
+---@return true? ok                     joined
+---@return string? message              the system's text
+---@return string? name                 the error's symbol: "EADDRINUSE", "ENODEV"
+function Socket:join(group, interface, source) end
+
+---Ends what join with the same arguments began.
+---@param group string
+---@param interface (string | integer)?
+---@param source string?
+---@return true? ok                     left
+---@return string? message              the system's text
+---@return string? name                 the error's symbol: "EADDRNOTAVAIL": not joined
+function Socket:leave(group, interface, source) end
+
 ---Options of sockets.
 ---@alias lsocket.Option "rcvbuf" | "sndbuf" | "segment" | "gro"
 

@@ -69,10 +69,14 @@ static unsigned told_index(const char *name) {
 void told_choose(ls_Addr *group);
 int told_receive(int fd, const ls_Addr *addr);
 int told_send(int fd, const ls_Addr *addr, int ttl);
+int told_join(int fd, const ls_Addr *group, const ls_Addr *source);
+int told_leave(int fd, const ls_Addr *group, const ls_Addr *source);
 
 #define ls_mcast_choose told_choose
 #define ls_mcast_receive told_receive
 #define ls_mcast_send told_send
+#define ls_mcast_join told_join
+#define ls_mcast_leave told_leave
 #define getifaddrs(list) told_getifaddrs(list)
 #define freeifaddrs(list) told_freeifaddrs(list)
 #define if_nametoindex(name) told_index(name)
@@ -82,6 +86,8 @@ int told_send(int fd, const ls_Addr *addr, int ttl);
 #undef ls_mcast_choose
 #undef ls_mcast_receive
 #undef ls_mcast_send
+#undef ls_mcast_join
+#undef ls_mcast_leave
 #undef getifaddrs
 #undef freeifaddrs
 #undef if_nametoindex
@@ -298,8 +304,8 @@ static void groups_are_joined_on_their_zone_only(void **state) {
             fd = opened(ls_addr_family(&addr));
             expect_joined(&addr, NULL);
             err = ls_mcast_receive(fd, &addr);
-            if (!LS_HAVE_IP_MREQN && ls_addr_family(&addr) == AF_INET && strcmp(zones[i], "tun0") == 0) {
-                assert_int_equal(err, ENODEV); /* no address that could stand for the interface */
+            if (!LS_HAVE_GROUP_REQ && ls_addr_family(&addr) == AF_INET && strcmp(zones[i], "tun0") == 0) {
+                assert_int_equal(err, EADDRNOTAVAIL); /* no address that could stand for the interface */
                 expect_joined(&addr, NULL);
             } else {
                 assert_int_equal(err, 0);
@@ -308,6 +314,55 @@ static void groups_are_joined_on_their_zone_only(void **state) {
             assert_int_equal(ls_fd_close(fd), 0);
             expect_joined(&addr, NULL);
         }
+    }
+}
+
+/* Two interfaces and two senders: each membership is one of its own. */
+static void memberships_come_and_go_one_by_one(void **state) {
+    static const char *const groups[] = { "239.1.2.9", "ff05::7:9" };
+    size_t i;
+    (void)state;
+    if (!in_sandbox()) skip();
+    for (i = 0; i < COUNT(groups); i++) {
+        char text[64];
+        ls_Addr on0, on1;
+        int fd;
+        snprintf(text, sizeof text, "%s%%veth0", groups[i]);
+        on0 = address(text, 0);
+        snprintf(text, sizeof text, "%s%%veth1", groups[i]);
+        on1 = address(text, 0);
+        fd = opened(ls_addr_family(&on0));
+        assert_int_equal(ls_mcast_join(fd, &on0, NULL), 0);
+        assert_int_equal(ls_mcast_join(fd, &on0, NULL), EADDRINUSE);
+        expect_joined(&on0, "veth0");
+        assert_int_equal(ls_mcast_join(fd, &on1, NULL), 0);
+        assert_int_equal(ls_mcast_leave(fd, &on0, NULL), 0);
+        assert_int_equal(ls_mcast_leave(fd, &on0, NULL), EADDRNOTAVAIL);
+        expect_joined(&on1, "veth1");
+        assert_int_equal(ls_fd_close(fd), 0);
+        expect_joined(&on1, NULL);
+    }
+}
+
+static void memberships_of_single_senders(void **state) {
+    static const char *const texts[][3] = { { "232.1.2.9%veth0", "10.11.0.7", "10.11.0.8" },
+                                            { "ff35::7:9%veth0", "fd11::7", "fd11::8" } };
+    size_t i;
+    (void)state;
+    if (!in_sandbox()) skip();
+    for (i = 0; i < COUNT(texts); i++) {
+        ls_Addr group = address(texts[i][0], 0), one = address(texts[i][1], 0), other = address(texts[i][2], 0);
+        int family = ls_addr_family(&group), fd = opened(family);
+        int lacks = !LS_HAVE_GROUP_REQ && family == AF_INET6 ? ENOPROTOOPT : 0;
+        assert_int_equal(ls_mcast_join(fd, &group, &one), lacks);
+        assert_int_equal(ls_mcast_join(fd, &group, &other), lacks);
+        expect_joined(&group, lacks ? NULL : "veth0");
+        assert_int_equal(ls_mcast_join(fd, &group, &one), lacks ? lacks : EADDRNOTAVAIL);
+        assert_int_equal(ls_mcast_leave(fd, &group, &one), lacks);
+        expect_joined(&group, lacks ? NULL : "veth0");
+        assert_int_equal(ls_mcast_leave(fd, &group, &other), lacks);
+        expect_joined(&group, NULL);
+        assert_int_equal(ls_fd_close(fd), 0);
     }
 }
 
@@ -527,6 +582,8 @@ int main(void) {
         TEST_OPEN(which_interface_is_chosen),
         TEST_OPEN(the_choice_in_the_sandbox),
         TEST_OPEN(groups_are_joined_on_their_zone_only),
+        TEST_OPEN(memberships_come_and_go_one_by_one),
+        TEST_OPEN(memberships_of_single_senders),
         TEST_OPEN(the_chosen_interface_is_joined),
         TEST_OPEN(what_is_no_group_is_not_joined),
         TEST_OPEN(groups_that_cannot_be_joined),

@@ -36,7 +36,7 @@ int ls_iface_find(const char *text, size_t len, unsigned *index) {
     char name[IF_NAMESIZE];
     ls_Addr addr;
     if (!ls_addr_isunix(text, len) && ls_addr_parse(text, len, 0, &addr) == 0) return find_address(&addr, index);
-    if (len >= sizeof name) return ENODEV;
+    if (len >= sizeof name || memchr(text, ':', len)) return ENODEV; /* if_nametoindex would read "eth0:1" as eth0 */
     memcpy(name, text, len);
     name[len] = '\0';
     *index = if_nametoindex(name);

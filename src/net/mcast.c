@@ -31,6 +31,107 @@ static int set(int fd, int level, int option, const void *value, size_t size) {
     return setsockopt(fd, level, option, value, (socklen_t)size) < 0 ? errno : 0;
 }
 
+/* ---- membership ---- */
+
+/* Linux hands a socket what any other socket of the machine has joined, unless told not to. For IPv4 only what was
+   joined on that interface comes then; for IPv6 what was joined on any. */
+static void refuse_foreign_groups(int fd, int family) {
+#ifdef IP_MULTICAST_ALL
+    if (family == AF_INET) ls_fd_setint(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+#endif
+#ifdef IPV6_MULTICAST_ALL
+    if (family == AF_INET6) ls_fd_setint(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
+#endif
+    (void)fd, (void)family;
+}
+
+enum { JOIN, LEAVE };
+
+#if LS_HAVE_GROUP_REQ
+static void store(struct sockaddr_storage *storage, const ls_Addr *addr) {
+    memcpy(storage, &addr->u, addr->len);
+#if LS_HAVE_SA_LEN
+    storage->ss_len = (uint8_t)addr->len;
+#endif
+}
+
+/* RFC 3678's requests: one for both families, that names any interface. */
+static int change_by_index(int fd, int how, const ls_Addr *group, const ls_Addr *source) {
+    int level = group->u.sa.sa_family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+    struct group_source_req request;
+    memset(&request, 0, sizeof request);
+    request.gsr_interface = group->ifindex;
+    store(&request.gsr_group, group);
+    if (!source) /* then it is a struct group_req, with which it begins */
+        return set(fd, level, how == JOIN ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP, &request, sizeof(struct group_req));
+    store(&request.gsr_source, source);
+    return set(fd, level, how == JOIN ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP, &request, sizeof request);
+}
+#else
+static int change_by_index(int fd, int how, const ls_Addr *group, const ls_Addr *source) {
+    (void)fd, (void)how, (void)group, (void)source;
+    return ENOPROTOOPT;
+}
+#endif
+
+static int change_ipv4_source(int fd, int how, const struct ip_mreq *all, const ls_Addr *source) {
+#ifdef IP_ADD_SOURCE_MEMBERSHIP
+    struct ip_mreq_source request;
+    memset(&request, 0, sizeof request);
+    request.imr_multiaddr = all->imr_multiaddr;
+    request.imr_interface = all->imr_interface;
+    request.imr_sourceaddr = source->u.in4.sin_addr;
+    return set(fd, IPPROTO_IP, how == JOIN ? IP_ADD_SOURCE_MEMBERSHIP : IP_DROP_SOURCE_MEMBERSHIP, &request,
+               sizeof request);
+#else
+    (void)fd, (void)how, (void)all, (void)source;
+    return ENOPROTOOPT;
+#endif
+}
+
+/* The older requests: an interface is named by its first IPv4 address. */
+static int change_ipv4(int fd, int how, const ls_Addr *group, const ls_Addr *source) {
+    struct ip_mreq request;
+    int err = 0;
+    memset(&request, 0, sizeof request);
+    request.imr_multiaddr = group->u.in4.sin_addr;
+    if (group->ifindex) err = ls_iface_address(group->ifindex, &request.imr_interface);
+    if (err) return err;
+    if (source) return change_ipv4_source(fd, how, &request, source);
+    return set(fd, IPPROTO_IP, how == JOIN ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &request, sizeof request);
+}
+
+static int change_ipv6(int fd, int how, const ls_Addr *group) {
+    struct ipv6_mreq request;
+    memset(&request, 0, sizeof request);
+    request.ipv6mr_multiaddr = group->u.in6.sin6_addr;
+    request.ipv6mr_interface = group->ifindex;
+    return set(fd, IPPROTO_IPV6, how == JOIN ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP, &request, sizeof request);
+}
+
+/* Only Linux lets RFC 3678's requests leave the interface open; the older ones may everywhere. */
+static int change(int fd, int how, const ls_Addr *group, const ls_Addr *source) {
+    int is_ipv4 = group->u.sa.sa_family == AF_INET;
+    if ((LS_HAVE_GROUP_REQ && group->ifindex) || (source && !is_ipv4))
+        return change_by_index(fd, how, group, source);
+    return is_ipv4 ? change_ipv4(fd, how, group, source) : change_ipv6(fd, how, group);
+}
+
+int ls_mcast_join(int fd, const ls_Addr *group, const ls_Addr *source) {
+    refuse_foreign_groups(fd, group->u.sa.sa_family);
+    return change(fd, JOIN, group, source);
+}
+
+int ls_mcast_leave(int fd, const ls_Addr *group, const ls_Addr *source) { return change(fd, LEAVE, group, source); }
+
+/* ---- mcast in bind and connect ---- */
+
+int ls_mcast_receive(int fd, const ls_Addr *addr) {
+    int err = ls_fd_setint(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (!err) err = ls_fd_setint(fd, SOL_SOCKET, SO_BROADCAST, 1);
+    return !err && ls_addr_isgroup(addr) ? ls_mcast_join(fd, addr, NULL) : err;
+}
+
 #if LS_HAVE_IP_MREQN
 typedef struct ip_mreqn Ipv4Interface;
 
@@ -50,38 +151,6 @@ static int ipv4_interface(unsigned index, Ipv4Interface *choice) {
 }
 #define INTERFACE_OF(choice) (choice).imr_interface
 #endif
-
-/* Linux hands a socket what any other socket of the machine has joined on any interface, unless told not to. For IPv6
-   there is no such choice: what comes to a group that is joined at all is received from every interface. */
-static void refuse_foreign_groups(int fd) {
-#ifdef IP_MULTICAST_ALL
-    ls_fd_setint(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
-#else
-    (void)fd;
-#endif
-}
-
-static int join(int fd, const ls_Addr *group) {
-    if (group->u.sa.sa_family == AF_INET) {
-        Ipv4Interface request;
-        int err = ipv4_interface(group->ifindex, &request);
-        request.imr_multiaddr = group->u.in4.sin_addr;
-        refuse_foreign_groups(fd);
-        return err ? err : set(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request);
-    } else {
-        struct ipv6_mreq request;
-        memset(&request, 0, sizeof request);
-        request.ipv6mr_multiaddr = group->u.in6.sin6_addr;
-        request.ipv6mr_interface = group->u.in6.sin6_scope_id;
-        return set(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &request, sizeof request);
-    }
-}
-
-int ls_mcast_receive(int fd, const ls_Addr *addr) {
-    int err = ls_fd_setint(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (!err) err = ls_fd_setint(fd, SOL_SOCKET, SO_BROADCAST, 1);
-    return !err && ls_addr_isgroup(addr) ? join(fd, addr) : err;
-}
 
 static int send_ipv4(int fd, unsigned index, int ttl) {
     unsigned char hops = (unsigned char)ttl; /* OpenBSD takes no int here */

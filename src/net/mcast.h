@@ -8,6 +8,11 @@
    multicast-capable, not loopback, and has an IPv6 address; without one such, leaves the choice to the kernel. */
 void ls_mcast_choose(ls_Addr *group);
 
+/* Joins or leaves a group on the interface of its ifindex (0: the system's choice), for all senders or, where source is
+   not NULL, for that one. A socket that has joined receives no group that others of this machine have joined. */
+int ls_mcast_join(int fd, const ls_Addr *group, const ls_Addr *source);
+int ls_mcast_leave(int fd, const ls_Addr *group, const ls_Addr *source);
+
 /* Makes fd a receiver at addr: shares the port, may receive broadcasts, joins where addr is a group. Before bind. */
 int ls_mcast_receive(int fd, const ls_Addr *addr);
 

@@ -1,0 +1,112 @@
+-- Two hosts, a and b, joined by two links, link1 and link2, each host in a network namespace of its own. A host is
+-- called with Lua code and answers what that gives: host([[ ... ]], arguments). Globals that the code sets stay there.
+--
+--            a                          b
+--   link1    10.21.0.1  fd21::1         10.21.0.2  fd21::2      and fe80::1, fe80::2 on both: only the zone tells
+--   link2    10.22.0.1  fd22::1         10.22.0.2  fd22::2
+local lsocket = require "lsocket"
+local helper = require "spec.helper"
+
+local hosts = {}
+
+-- ---- what spec and host say to each other: a length, a line's end, a Lua table's text ----
+
+local function literal(value)
+  local kind = type(value)
+  if kind == "nil" or kind == "boolean" or kind == "number" then return tostring(value) end
+  if kind ~= "table" then return ("%q"):format(tostring(value)) end
+  local pieces = {}
+  for key, element in pairs(value) do pieces[#pieces + 1] = ("[%s]=%s"):format(literal(key), literal(element)) end
+  return "{" .. table.concat(pieces, ",") .. "}"
+end
+
+function hosts.send(sock, message)
+  local text = literal(message)
+  text = #text .. "\n" .. text
+  while #text > 0 do
+    local count = assert(helper.writable(sock):send(text))
+    text = text:sub(count + 1)
+  end
+end
+
+-- The next message; nil: the other side has gone.
+function hosts.receive(sock)
+  local digits = {}
+  repeat
+    local digit = helper.receive(sock, 1)
+    if digit == "" then return nil end
+    digits[#digits + 1] = digit
+  until digit == "\n"
+  local text = helper.receive(sock, tonumber(table.concat(digits)))
+  return assert((loadstring or load)("return " .. text))()
+end
+
+-- ---- hosts ----
+
+local Host = {}
+
+function Host:__call(code, ...)
+  hosts.send(self.sock, { code, select("#", ...), { ... } })
+  local answer = hosts.receive(self.sock)
+  if not answer then error("the host has gone", 2) end
+  if not answer.ok then error(answer.problem, 2) end
+  return (unpack or table.unpack)(answer.results, 1, answer.count) -- luacheck: ignore 143
+end
+
+-- The host's end of a link, and the addresses there.
+local function addresses(host, link)
+  return ([[
+    link set link%d addrgenmode none up
+    addr add 10.2%d.0.%d/24 dev link%d
+    addr add fd2%d::%d/64 dev link%d nodad
+    addr add fe80::%d/64 dev link%d nodad
+  ]]):format(link, link, host, link, link, host, link, host, link)
+end
+
+local running = {}
+
+local function start(number)
+  local path = helper.path()
+  local listener = assert(lsocket.bind(path))
+  local host = setmetatable({}, Host)
+  host.program = assert(io.popen("exec unshare --net " .. helper.command("host", path)))
+  running[#running + 1] = host
+  host.sock = assert(helper.readable(listener):accept())
+  host.pid = host "return process.pid()"
+  host.number = number
+  return host
+end
+
+-- Runs ip(8) in a host, a command a line.
+function Host:ip(commands)
+  self("ip(...)", commands)
+end
+
+Host.__index = Host
+
+-- a, b; each call makes new ones. Takes busted's pending.
+function hosts.make(pending)
+  helper.need.sandbox(pending)
+  helper.need.tool(pending, "unshare --net true")
+  local a, b = start(1), start(2)
+  a:ip "link set lo up"
+  b:ip "link set lo up"
+  for link = 1, 2 do
+    a:ip(("link add link%d type veth peer name link%d netns %s"):format(link, link, b.pid))
+    a:ip(addresses(1, link))
+    b:ip(addresses(2, link))
+  end
+  return a, b
+end
+
+-- Ends all hosts, and with them their links; for after_each.
+function hosts.remove()
+  for _, host in ipairs(running) do
+    if host.sock then host.sock:close() end
+    host.program:close()
+  end
+  running = {}
+  helper.remove_paths()
+end
+
+return hosts
