@@ -188,7 +188,7 @@ describe("join and leave fail", function()
 
   it("with what is no group", function()
     local sock = ipv4()
-    for _, text in ipairs { "10.1.1.1", "0.0.0.0", "255.255.255.255", "223.255.255.255", "fe80::1", "/tmp/x", "@x" } do
+    for _, text in ipairs { "10.1.1.1", "0.0.0.0", "255.255.255.255", "223.255.255.255", "fe80::1", "/tmp/x" } do
       both("EINVAL", sock, text)
     end
     for _, text in ipairs { "", "localhost", "239.1.2.3.4", "239.1.2.3:9", "ff02::1::" } do

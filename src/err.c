@@ -89,7 +89,7 @@ static const char *find_name(const Name *names, size_t count, int code) {
     return NULL;
 }
 
-static void push_name(lua_State *L, int err) {
+void ls_err_pushname(lua_State *L, int err) {
     const char *name = LS_ISEAI(err) ? find_name(gai_names, COUNT(gai_names), LS_EAI_CODE(err))
                                      : find_name(errno_names, COUNT(errno_names), err);
     if (name) lua_pushstring(L, name);
@@ -119,14 +119,14 @@ int ls_succeed(lua_State *L) {
 int ls_fail(lua_State *L, int err) {
     lua_pushnil(L);
     push_message(L, err);
-    push_name(L, err);
+    ls_err_pushname(L, err);
     return 3;
 }
 
 int ls_fail_text(lua_State *L, int err, const char *text) {
     lua_pushnil(L);
     lua_pushstring(L, text);
-    push_name(L, err);
+    ls_err_pushname(L, err);
     return 3;
 }
 

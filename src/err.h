@@ -14,6 +14,9 @@ int ls_fail(lua_State *L, int err);
 /* the same with a text of our own, where the system has none that fits */
 int ls_fail_text(lua_State *L, int err, const char *text);
 
+/* Pushes the symbol of an errno or LS_EAI(code). */
+void ls_err_pushname(lua_State *L, int err);
+
 /* false where the call would block, else as ls_fail */
 int ls_fail_io(lua_State *L, int err);
 

@@ -70,8 +70,17 @@ static int get_buffer(lua_State *L, int fd, const ls_Option *o) {
     return err;
 }
 
+/* What an IPv6 socket is told for IPv4, too, which it may speak. */
+static int set_twice(int fd, const ls_Setting *setting, int *on) {
+    const ls_Option *o = setting->option;
+    int err = set_int(fd, setting, on);
+    if (o->level != IPPROTO_IP) return err;
+    return ls_fd_setint(fd, IPPROTO_IPV6, o->high, setting->value.number) == 0 ? 0 : err;
+}
+
 static const Kind integer = { read_integer, set_int, get_integer };
 static const Kind flag = { read_flag, set_int, get_flag };
+static const Kind told = { read_flag, set_twice, get_flag };
 static const Kind buffer = { read_integer, set_int, get_buffer };
 
 /* ---- the table ---- */
@@ -84,6 +93,31 @@ static const Kind buffer = { read_integer, set_int, get_buffer };
 #define GRO ABSENT
 #endif
 
+#if LS_HAVE_IP_PKTINFO
+#define PKTINFO IP_PKTINFO
+#elif LS_HAVE_IP_SENDSRCADDR
+#define PKTINFO IP_RECVDSTADDR
+#else
+#define PKTINFO ABSENT
+#endif
+#if LS_HAVE_ERROR_QUEUE
+#define RECVERR IP_RECVERR
+#define RECVERR6 IPV6_RECVERR
+#else
+#define RECVERR ABSENT
+#define RECVERR6 ABSENT
+#endif
+#ifdef SO_TIMESTAMPNS
+#define TIMESTAMP SO_TIMESTAMPNS
+#else
+#define TIMESTAMP SO_TIMESTAMP
+#endif
+#if LS_HAVE_UCRED
+#define PASSCRED SO_PASSCRED
+#else
+#define PASSCRED ABSENT
+#endif
+
 enum { MOST = INT_MAX / 2 }; /* the kernel doubles it */
 
 static const ls_Option options[] = {
@@ -92,6 +126,12 @@ static const ls_Option options[] = {
     { "reuseaddr", &flag, SOL_SOCKET, SO_REUSEADDR, 0, 1, 0 },
     { "v6only", &flag, IPPROTO_IPV6, IPV6_V6ONLY, 0, 1, 0 },
     { "ttl", &integer, IPPROTO_IP, IP_TTL, 1, 255, 0 },
+    { "pktinfo", &told, IPPROTO_IP, PKTINFO, 0, IPV6_RECVPKTINFO, 0 },
+    { "recvttl", &told, IPPROTO_IP, IP_RECVTTL, 0, IPV6_RECVHOPLIMIT, 0 },
+    { "recvtos", &told, IPPROTO_IP, IP_RECVTOS, 0, IPV6_RECVTCLASS, 0 },
+    { "recverr", &told, IPPROTO_IP, RECVERR, 0, RECVERR6, 0 },
+    { "timestamp", &flag, SOL_SOCKET, TIMESTAMP, 0, 1, 0 },
+    { "passcred", &flag, SOL_SOCKET, PASSCRED, 0, 1, 0 },
     { "segment", &integer, IPPROTO_UDP, SEGMENT, 0, 65535, LS_SOCKET_SEGMENT },
     { "gro", &flag, IPPROTO_UDP, GRO, 0, 1, LS_SOCKET_GRO },
 };

@@ -264,17 +264,11 @@ static int sock_sendto(lua_State *L) {
 
 /* The descriptor that argument 2 is or has. */
 static int check_file(lua_State *L) {
-    FILE *file;
-    int same = 0;
+    int fd;
     if (lua_type(L, 2) == LUA_TNUMBER) return ls_value_int(L, 2, "descriptor", 0, INT_MAX);
-    if (lua_type(L, 2) == LUA_TUSERDATA && lua_getmetatable(L, 2)) {
-        luaL_getmetatable(L, LUA_FILEHANDLE);
-        same = lua_rawequal(L, -1, -2);
-        lua_pop(L, 2);
-    }
-    if (!same) return ls_value_wrongtype(L, 2, "file or descriptor");
-    file = ls_tofile(lua_touserdata(L, 2));
-    return file ? fileno(file) : luaL_argerror(L, 2, "the file is closed");
+    fd = ls_value_file(L, 2);
+    if (fd == LS_VALUE_NOFILE) return ls_value_wrongtype(L, 2, "file or descriptor");
+    return fd == LS_VALUE_CLOSED ? luaL_argerror(L, 2, "the file is closed") : fd;
 }
 
 static int64_t check_extent(lua_State *L, int arg, const char *what, lua_Number fallback) {

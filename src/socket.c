@@ -187,8 +187,6 @@ static int sock_accept(lua_State *L) {
 
 /* ---- bytes ---- */
 
-enum { RECEIVE_SIZE = 65536 }; /* more than any UDP datagram; on the C stack, where it costs nothing */
-
 /* What is not plain data: the end of a stream, nothing at all, a datagram cut to size and its true length. */
 static int push_odd(lua_State *L, const ls_Socket *s, const char *data, size_t size, size_t n) {
     if (n == 0 && ls_socket_ended(s, size)) {
@@ -210,14 +208,18 @@ LS_HOT int push_received(lua_State *L, const ls_Socket *s, const char *data, siz
     return push_odd(L, s, data, size, n);
 }
 
-/* As receive, for more than RECEIVE_SIZE: into a block of the state, no larger than what waits. */
+size_t ls_socket_room(const ls_Socket *s, size_t size) {
+    size_t waiting;
+    if (ls_fd_pending(s->fd, &waiting) != 0) waiting = 0; /* receiving tells why */
+    if (waiting < LS_SOCKET_RECEIVE) return LS_SOCKET_RECEIVE;
+    return waiting < size ? waiting : size;
+}
+
+/* As receive, for more than LS_SOCKET_RECEIVE: into a block of the state, no larger than what waits. */
 static int receive_large(lua_State *L, const ls_Socket *s, int peek, size_t size, int *results, ls_Addr *peer) {
-    size_t n, room;
-    char *data;
+    size_t n, room = ls_socket_room(s, size);
+    char *data = ls_state_lend(L, LS_STATE_RECEIVE, room);
     int err;
-    if (ls_fd_pending(s->fd, &n) != 0) n = 0; /* receiving tells why */
-    room = n < RECEIVE_SIZE ? RECEIVE_SIZE : n < size ? n : size;
-    data = ls_state_lend(L, LS_STATE_RECEIVE, room);
     err = ls_fd_recv(s->fd, peek | (ls_socket_isstream(s) ? 0 : LS_FD_DATAGRAM), data, room, &n, peer);
     *results = err ? 0 : push_received(L, s, data, room, n);
     ls_state_giveback(L, LS_STATE_RECEIVE, -1 - *results);
@@ -227,7 +229,7 @@ static int receive_large(lua_State *L, const ls_Socket *s, int peek, size_t size
 /* Receives up to size bytes and pushes them, *results values. All of a datagram is read whatever the size, so that its
    true length is known. peek: LS_FD_PEEK or 0. */
 LS_HOT int receive(lua_State *L, const ls_Socket *s, int peek, size_t size, int *results, ls_Addr *peer) {
-    char data[RECEIVE_SIZE];
+    char data[LS_SOCKET_RECEIVE];
     int err, datagram = !ls_socket_isstream(s);
     size_t n;
     if (size > sizeof data) return receive_large(L, s, peek, size, results, peer);
@@ -240,14 +242,14 @@ LS_HOT int receive(lua_State *L, const ls_Socket *s, int peek, size_t size, int 
 /* sock:recv([size]) -> data [, length] | false | nil | nil, message, name;  length: of a datagram that was cut */
 static int sock_recv(lua_State *L) {
     const ls_Socket *s = ls_socket_self(L);
-    int results, err = receive(L, s, 0, ls_value_size(L, 2, RECEIVE_SIZE), &results, NULL);
+    int results, err = receive(L, s, 0, ls_value_size(L, 2, LS_SOCKET_RECEIVE), &results, NULL);
     return LS_LIKELY(!err) ? results : ls_fail_io(L, err);
 }
 
 /* sock:peek([size]) -> as recv; the data stays there */
 static int sock_peek(lua_State *L) {
     const ls_Socket *s = ls_socket_self(L);
-    int results, err = receive(L, s, LS_FD_PEEK, ls_value_size(L, 2, RECEIVE_SIZE), &results, NULL);
+    int results, err = receive(L, s, LS_FD_PEEK, ls_value_size(L, 2, LS_SOCKET_RECEIVE), &results, NULL);
     return err ? ls_fail_io(L, err) : results;
 }
 
@@ -255,7 +257,7 @@ static int sock_peek(lua_State *L) {
 static int sock_recvfrom(lua_State *L) {
     const ls_Socket *s = ls_socket_self(L);
     ls_Addr peer;
-    int results, err = receive(L, s, 0, ls_value_size(L, 2, RECEIVE_SIZE), &results, &peer);
+    int results, err = receive(L, s, 0, ls_value_size(L, 2, LS_SOCKET_RECEIVE), &results, &peer);
     if (err) return ls_fail_io(L, err);
     if (lua_isnil(L, -1)) return 1;
     ls_value_pushpeer(L, &peer);

@@ -31,6 +31,12 @@ int ls_socket_adopt(ls_Socket *s, int fd);
 /* Bytes without bounds, as those of a pipe are, too; everything else comes in records. */
 LS_HOT int ls_socket_isstream(const ls_Socket *s) { return s->type == SOCK_STREAM || s->type == 0; }
 
+/* More than any UDP datagram, and little enough for the C stack; what is larger is received into a block. */
+enum { LS_SOCKET_RECEIVE = 65536 };
+
+/* The size of the block that up to size bytes, more than LS_SOCKET_RECEIVE, are received into: no larger than needed. */
+size_t ls_socket_room(const ls_Socket *s, size_t size);
+
 /* Receiving gave 0 bytes where up to size were wanted: is it the end? */
 int ls_socket_ended(const ls_Socket *s, size_t size);
 

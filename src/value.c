@@ -123,6 +123,30 @@ void ls_value_pushrecord(lua_State *L, const ls_Addr *addr, int zone) {
     lua_setfield(L, -2, "addr");
 }
 
+static void set_number(lua_State *L, const char *name, lua_Integer value) {
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, name);
+}
+
+void ls_value_pushcredentials(lua_State *L, const ls_Credentials *who) {
+    lua_createtable(L, 0, 3);
+    if (who->pid) set_number(L, "pid", (lua_Integer)who->pid);
+    set_number(L, "uid", (lua_Integer)who->uid);
+    set_number(L, "gid", (lua_Integer)who->gid);
+}
+
+int ls_value_file(lua_State *L, int index) {
+    FILE *file;
+    int same;
+    if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) return LS_VALUE_NOFILE;
+    luaL_getmetatable(L, LUA_FILEHANDLE);
+    same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    if (!same) return LS_VALUE_NOFILE;
+    file = ls_tofile(lua_touserdata(L, index));
+    return file ? fileno(file) : LS_VALUE_CLOSED;
+}
+
 const char *ls_value_family(int family) {
     return family == AF_INET ? "inet" : family == AF_INET6 ? "inet6" : family == AF_UNIX ? "unix" : "unknown";
 }

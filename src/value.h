@@ -4,6 +4,7 @@
 
 #include "compat.h"
 #include "net/addr.h"
+#include "net/unix.h"
 
 #include <limits.h>
 
@@ -47,6 +48,13 @@ void ls_value_pushpeer(lua_State *L, const ls_Addr *addr);
 
 /* Pushes a table { family = , addr = }. */
 void ls_value_pushrecord(lua_State *L, const ls_Addr *addr, int zone);
+
+/* Pushes a table { pid = , uid = , gid = }. */
+void ls_value_pushcredentials(lua_State *L, const ls_Credentials *who);
+
+/* The descriptor of a file of Lua's io library; LS_VALUE_CLOSED: it is closed; LS_VALUE_NOFILE: it is none. */
+enum { LS_VALUE_CLOSED = -1, LS_VALUE_NOFILE = -2 };
+int ls_value_file(lua_State *L, int index);
 
 /* "inet", "inet6", "unix", "unknown" */
 const char *ls_value_family(int family);

@@ -1,5 +1,5 @@
-/* ls_iface: interfaces by name, index and address, among those of tools/sandbox and on lists of the test's own, for which
-   iface.c is compiled a second time. */
+/* ls_iface: interfaces by name, index and address, among those of tools/sandbox and on lists of the test's own, for
+   which iface.c is compiled a second time. */
 #include "net/iface.h"
 
 #include "check.h"

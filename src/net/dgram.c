@@ -1,6 +1,7 @@
 /* Batches of datagrams: recvmmsg and sendmmsg, or loops of single calls; segmentation and coalescing by the kernel. */
 #include "dgram.h"
 
+#include "cmsg.h"
 #include "fd.h"
 
 #include <string.h>
@@ -140,20 +141,22 @@ static int receive_messages(int fd, ls_Message *messages, uint32_t count, uint32
 }
 
 /* What a call leaves changed in a message. */
-static void renew(struct msghdr *header) {
+static void renew(struct msghdr *header, uint32_t control) {
     header->msg_namelen = sizeof(((ls_Addr *)0)->u);
-    header->msg_controllen = sizeof(((ls_Place *)0)->control);
+    header->msg_controllen = control;
 }
 
 /* Bytes of a message. */
 static uint32_t room_of(const ls_Batch *b) { return b->slot < WIDE ? b->size : LS_DGRAM_SIZE; }
 
-/* Makes the messages ready, each to be received into a place of its own, slot bytes from the one before. Answers how
-   many these are. */
-static uint32_t prepare(ls_Batch *b, uint32_t slot) {
+/* Makes the messages ready, each to be received into a place of its own. Answers how many these are. There is room for
+   control data only where it is read: descriptors that came with a datagram would stay open for ever. */
+static uint32_t prepare(ls_Batch *b, int coalesced) {
+    uint32_t slot = coalesced ? WIDE : slot_of(b->size), control = coalesced ? sizeof b->places->control : 0;
     uint32_t i, count = b->total / slot < b->room ? b->total / slot : b->room;
-    if (b->slot == slot) return count;
+    if (b->slot == slot && b->control == control) return count;
     b->slot = slot;
+    b->control = control;
     for (i = 0; i < count; i++) {
         struct msghdr *header = &b->messages[i].msg_hdr;
         b->places[i].iov.iov_base = b->data + i * slot;
@@ -163,18 +166,20 @@ static uint32_t prepare(ls_Batch *b, uint32_t slot) {
         header->msg_iovlen = 1;
         header->msg_control = b->places[i].control.room;
         header->msg_flags = 0;
-        renew(header);
+        renew(header, control);
     }
     return count;
 }
 
 /* The length of the datagrams that a message consists of; 0: it is one. */
-static uint32_t coalesced_length(struct msghdr *header) {
+static uint32_t coalesced_length(const struct msghdr *header) {
     int length = 0;
 #if LS_HAVE_UDP_OFFLOAD
-    struct cmsghdr *c;
-    for (c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c))
-        if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) memcpy(&length, CMSG_DATA(c), sizeof length);
+    ls_Part part;
+    size_t place = 0;
+    while (ls_cmsg_next(header, &place, &part))
+        if (part.level == IPPROTO_UDP && part.type == UDP_GRO && part.size == sizeof length)
+            memcpy(&length, part.data, sizeof length);
 #else
     (void)header;
 #endif
@@ -202,14 +207,14 @@ static void take(ls_Batch *b, uint32_t n) {
         run->peer.len = header->msg_namelen;
         run->peer.ifindex = 0;
         count += run->count;
-        renew(header);
+        renew(header, b->control);
     }
     b->runs += n;
     b->count = count;
 }
 
 int ls_dgram_recv(ls_Batch *b, int fd, int coalesced) {
-    uint32_t places = prepare(b, coalesced ? WIDE : slot_of(b->size)), most, n;
+    uint32_t places = prepare(b, coalesced), most, n;
     const ls_Run *last;
     int err;
     ls_dgram_clear(b);
@@ -271,15 +276,9 @@ static int send_messages(int fd, ls_Message *messages, uint32_t count, uint32_t 
 static void set_segment(Chunk *chunk, uint32_t length) {
 #if LS_HAVE_UDP_OFFLOAD
     struct msghdr *header = &chunk->messages[chunk->count].msg_hdr;
-    struct cmsghdr *c = &chunk->controls[chunk->count].header;
     uint16_t value = (uint16_t)length;
-    header->msg_control = c;
-    header->msg_controllen = sizeof chunk->controls[0].room;
-    memset(c, 0, sizeof chunk->controls[0].room);
-    c->cmsg_level = IPPROTO_UDP;
-    c->cmsg_type = UDP_SEGMENT;
-    c->cmsg_len = CMSG_LEN(sizeof value);
-    memcpy(CMSG_DATA(c), &value, sizeof value);
+    header->msg_control = &chunk->controls[chunk->count];
+    ls_cmsg_put(header, IPPROTO_UDP, UDP_SEGMENT, &value, sizeof value);
 #else
     (void)chunk;
     (void)length;

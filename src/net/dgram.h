@@ -41,6 +41,7 @@ typedef struct ls_Batch {
     uint32_t end;     /* of the bytes of the last run */
     uint32_t near;    /* the run that was looked for last */
     uint32_t slot;    /* the distance of the places of messages; 0: none has been made ready */
+    uint32_t control; /* bytes of control data that a message has room for */
     uint32_t total;   /* bytes of data there is room for */
     ls_Run *run;
     ls_Message *messages;
