@@ -218,8 +218,8 @@ local function describe_backend(backend)
     end)
 
     it("takes the number of a foreign descriptor that was closed behind its back", function()
-      local poller, old = open(), assert(lsocket.bind("udp", "127.0.0.1", 0))
       helper.settle()
+      local poller, old = open(), assert(lsocket.bind("udp", "127.0.0.1", 0))
       local foreign = { getfd = function(self) return self.fd end, fd = old:getfd() }
       assert.is_true(poller:add(foreign, "w"))
       assert.same({ foreign }, (select(2, wait(poller))))
