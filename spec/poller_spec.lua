@@ -437,6 +437,13 @@ local function describe_backend(backend)
 end
 
 describe("lsocket.poller", function()
+  it("keeps what the system does not let go, but not what is closed", function()
+    need.injection(pending)
+    if not lsocket.poller "epoll" then pending "needs epoll" end
+    local output = helper.run(helper.inject("epoll_ctl", "ENOMEM:when=3+2", "remove", "epoll"))
+    assert.equal("nil\tCannot allocate memory\tENOMEM\n2\t2\ntrue\n1\t1\n0\t0\n", output)
+  end)
+
   it("takes the best backend where none is named", function()
     local poller, best = assert(lsocket.poller()), nil
     for _, backend in ipairs { "epoll", "kqueue", "poll" } do best = best or lsocket.poller(backend) and backend end
