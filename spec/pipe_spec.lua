@@ -9,6 +9,7 @@ after_each(helper.remove_paths)
 
 -- A socket object for a file that Lua opens: its descriptor is the one that is there after.
 local function open(path, mode)
+  helper.settle()
   local before = process.descriptors()
   local file = assert(io.open(path, mode))
   for fd in pairs(process.descriptors()) do

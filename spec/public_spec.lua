@@ -60,13 +60,14 @@ local function documented()
   return signatures
 end
 
--- The annotated functions with their parameters as one text, and the constants.
+-- The annotated functions with their parameters, in all overloads, as one text, and the constants.
 local function annotated()
-  local names = {}
+  local names, overloads = {}, ""
   for line in lines_of(read("types/lsocket.lua")) do
+    overloads = line == "" and "" or overloads .. (line:match("^%-%-%-@overload fun(%b())") or "")
     local class, separator, name, parameters = line:match("^function (%a+)([.:])([%w_]+)(%b()) end$")
     if class then
-      names[class:lower() .. separator .. name] = parameters
+      names[class:lower() .. separator .. name] = parameters .. overloads
     else
       name = line:match("^lsocket%.([%w_]+) = ")
       if name then names["lsocket." .. name] = "" end

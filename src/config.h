@@ -168,6 +168,15 @@
 #endif
 #endif
 
+/* TCP_INFO with Linux's struct tcp_info, tcp(7). */
+#ifndef LS_HAVE_TCP_INFO
+#if defined(__linux__)
+#define LS_HAVE_TCP_INFO 1
+#else
+#define LS_HAVE_TCP_INFO 0
+#endif
+#endif
+
 /* SO_RCVBUF and SO_SNDBUF give twice what was set: the kernel's own share of the memory is in it, socket(7). */
 #ifndef LS_HAVE_DOUBLED_BUFFERS
 #if defined(__linux__)

@@ -12,6 +12,15 @@ typedef struct ls_Setting {
     const ls_Option *option;
     union {
         int number;
+        struct linger linger;
+        struct {
+            const char *bytes;
+            size_t len;
+        } text;
+        struct {
+            unsigned index; /* 0: none */
+            int err;        /* why it cannot be had */
+        } interface;
     } value;
 } ls_Setting;
 

@@ -44,7 +44,7 @@ local lsocket = {}
 ---@field family lsocket.Family | "unknown"  the kind of address
 ---@field type "tcp" | "udp" | "seqpacket" | "pipe" | "tty" | "file" | "unknown"  "unknown" when closed, and for others
 ---@field listening boolean                 made by bind, and open; adopted: it listens, or is udp without a peer
----@field multicast boolean                 made with type "mcast"
+---@field multicast boolean                 made with type "mcast", or member of a group
 
 ---What getinterfaces gives, for each address of each interface.
 ---@class lsocket.Interface
@@ -383,22 +383,40 @@ function Socket:join(group, interface, source) end
 ---@return string? name                 the error's symbol: "EADDRNOTAVAIL": not joined
 function Socket:leave(group, interface, source) end
 
----Options of sockets.
----@alias lsocket.Option "rcvbuf" | "sndbuf" | "segment" | "gro"
+---Options of sockets that can be set and read.
+---@alias lsocket.Option
+---| "reuseaddr" | "reuseport" | "broadcast" | "dontroute" | "keepalive" | "oobinline"
+---| "linger" | "rcvbuf" | "sndbuf" | "rcvlowat" | "priority" | "mark"
+---| "device" | "timestamp" | "passcred" | "busypoll" | "incomingcpu" | "nodelay"
+---| "cork" | "quickack" | "keepidle" | "keepintvl" | "keepcnt" | "usertimeout"
+---| "syncnt" | "maxseg" | "windowclamp" | "congestion" | "fastopen" | "fastopenconnect"
+---| "deferaccept" | "notsentlowat" | "v6only" | "ttl" | "tos" | "mcastttl"
+---| "mcastloop" | "mcastif" | "mcastall" | "pktinfo" | "recvttl" | "recvtos"
+---| "recverr" | "mtudiscover" | "freebind" | "transparent" | "bindnoport" | "segment"
+---| "gro"
 
----Sets an option.
+---Options of sockets that can only be read.
+---@alias lsocket.Reading
+---| "error" | "type" | "domain" | "protocol" | "acceptconn" | "mtu"
+---| "tcpinfo"
+
+---Sets an option. Those without a name are set by the system's level and number, to an integer or the bytes of a
+---structure.
 ---@param name lsocket.Option
----@param value integer | boolean  as the manual's table of options says
+---@param value integer | number | boolean | string  as the manual's table of options says
 ---@return true? ok                set
 ---@return string? message         the system's text
 ---@return string? symbol          the error's symbol: "ENOPROTOOPT": this platform or socket has it not
+---@overload fun(self: lsocket.Socket, level: integer, number: integer, bytes: string | integer): true?, string?, string?
 function Socket:setopt(name, value) end
 
----What an option is set to.
----@param name lsocket.Option
----@return integer | boolean | nil value
+---What an option is set to, as setopt takes it. Those without a name are read by the system's level and number, as bytes
+---of at most the given size, 4 by default.
+---@param name lsocket.Option | lsocket.Reading
+---@return integer | number | boolean | string | table<string, number> | nil value
 ---@return string? message         the system's text
 ---@return string? symbol          the error's symbol: "ENOPROTOOPT"
+---@overload fun(self: lsocket.Socket, level: integer, number: integer, size: integer?): string?, string?, string?
 function Socket:getopt(name) end
 
 ---Ends one direction of a connection, or both, and leaves the descriptor open.

@@ -1,5 +1,5 @@
-/* ls_unix, and what ls_fd does for unix domain sockets alone: paths and their permissions, files that dead sockets left,
-   pairs, the ends of records, and descriptors that are no sockets. */
+/* ls_unix, and what ls_fd does for unix domain sockets alone: paths and their permissions, files that dead sockets
+   left, pairs, the ends of records, and descriptors that are no sockets. */
 #include "net/unix.h"
 
 #include "fd_check.h"

@@ -290,13 +290,24 @@ int ls_fd_peer(int fd, ls_Addr *addr) {
     return getpeername(fd, &addr->u.sa, &addr->len) < 0 ? errno : 0;
 }
 
+int ls_fd_setbytes(int fd, int level, int option, const void *bytes, size_t size) {
+    return setsockopt(fd, level, option, bytes, (socklen_t)size) < 0 ? errno : 0;
+}
+
+int ls_fd_getbytes(int fd, int level, int option, void *bytes, size_t *size) {
+    socklen_t len = (socklen_t)*size;
+    if (getsockopt(fd, level, option, bytes, &len) < 0) return errno;
+    *size = len;
+    return 0;
+}
+
 int ls_fd_setint(int fd, int level, int option, int value) {
-    return setsockopt(fd, level, option, &value, sizeof value) < 0 ? errno : 0;
+    return ls_fd_setbytes(fd, level, option, &value, sizeof value);
 }
 
 int ls_fd_getint(int fd, int level, int option, int *value) {
-    socklen_t len = sizeof *value;
-    return getsockopt(fd, level, option, value, &len) < 0 ? errno : 0;
+    size_t len = sizeof *value;
+    return ls_fd_getbytes(fd, level, option, value, &len);
 }
 
 /* ---- waiting ---- */

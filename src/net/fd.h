@@ -78,6 +78,8 @@ int ls_fd_peer(int fd, ls_Addr *addr);
 
 int ls_fd_setint(int fd, int level, int option, int value);
 int ls_fd_getint(int fd, int level, int option, int *value);
+int ls_fd_setbytes(int fd, int level, int option, const void *bytes, size_t size);
+int ls_fd_getbytes(int fd, int level, int option, void *bytes, size_t *size); /* *size: the room, then what came */
 
 /* Seconds since some moment, by a clock that nobody sets: CLOCK_MONOTONIC. */
 double ls_fd_now(void);

@@ -13,6 +13,10 @@ void ls_mcast_choose(ls_Addr *group);
 int ls_mcast_join(int fd, const ls_Addr *group, const ls_Addr *source);
 int ls_mcast_leave(int fd, const ls_Addr *group, const ls_Addr *source);
 
+/* The interface that multicast packets leave by; 0: the system's choice. */
+int ls_mcast_setinterface(int fd, int family, unsigned index);
+int ls_mcast_getinterface(int fd, int family, unsigned *index);
+
 /* Makes fd a receiver at addr: shares the port, may receive broadcasts, joins where addr is a group. Before bind. */
 int ls_mcast_receive(int fd, const ls_Addr *addr);
 
