@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -26,8 +28,8 @@
 enum {
     SOCKET, BIND, LISTEN, CONNECT, ACCEPT, ACCEPT4, RECV, RECVFROM, RECVMSG, RECVMMSG, SEND, SENDTO, SENDMSG, SENDMMSG,
     SENDFILE, SETSOCKOPT, GETSOCKOPT, GETSOCKNAME, GETPEERNAME, EPOLL_CREATE1, EPOLL_CTL, EPOLL_WAIT, POLL, GETADDRINFO,
-    GETIFADDRS, PTHREAD_CREATE, EVENTFD, PIPE, PIPE2, FCNTL, IOCTL, CLOSE, SOCKETPAIR, SHUTDOWN, READ, READV, WRITE,
-    WRITEV, PREAD, CHMOD, FCHMOD, UNLINK, CALLS
+    GETIFADDRS, PTHREAD_CREATE, EVENTFD, PIPE, PIPE2, FCNTL, IOCTL, CLOSE, SOCKETPAIR, SHUTDOWN, READ, READV, WRITEV,
+    PREAD, CHMOD, FCHMOD, UNLINK, FCNTL_DUPFD, FCNTL_SETFL, SETSOCKOPT_ALL, GETSOCKOPT_EXTRA, CALLS
 };
 
 #define RECEIVE EAGAIN, EBADF, ECONNREFUSED, ECONNRESET, EFAULT, EINTR, EINVAL, ENOMEM, ENOTCONN, ENOTSOCK, ETIMEDOUT
@@ -59,6 +61,8 @@ const Call fault_calls[] = {
     [SENDFILE] = { "sendfile", { EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EIO, ENOMEM, EOVERFLOW, ESPIPE, EPIPE,
                                  ECONNRESET } },
     [SETSOCKOPT] = { "setsockopt", { EBADF, EFAULT, EINVAL, ENOPROTOOPT, ENOTSOCK, ENOMEM, EDOM, EPERM } },
+    [SETSOCKOPT_ALL] = { "setsockopt(MULTICAST_ALL)", { ENOPROTOOPT } },
+    [GETSOCKOPT_EXTRA] = { "getsockopt(extra)", { ENOPROTOOPT, EOPNOTSUPP } },
     [GETSOCKOPT] = { "getsockopt", { EBADF, EFAULT, EINVAL, ENOPROTOOPT, ENOTSOCK } },
     [GETSOCKNAME] = { "getsockname", { EBADF, EFAULT, EINVAL, ENOBUFS, ENOTSOCK } },
     [GETPEERNAME] = { "getpeername", { EBADF, EFAULT, EINVAL, ENOBUFS, ENOTCONN, ENOTSOCK } },
@@ -73,14 +77,15 @@ const Call fault_calls[] = {
     [EVENTFD] = { "eventfd", { EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM } },
     [PIPE] = { "pipe", { EFAULT, EMFILE, ENFILE } },
     [PIPE2] = { "pipe2", { EFAULT, EINVAL, EMFILE, ENFILE } },
-    [FCNTL] = { "fcntl", { EACCES, EAGAIN, EBADF, EINTR, EINVAL, EMFILE, EPERM } },
+    [FCNTL] = { "fcntl", { EBADF } },
+    [FCNTL_DUPFD] = { "fcntl(F_DUPFD)", { EBADF, EINVAL, EMFILE } },
+    [FCNTL_SETFL] = { "fcntl(F_SETFL)", { EBADF, EINVAL, EPERM } },
     [IOCTL] = { "ioctl", { EBADF, EFAULT, EINVAL, ENOTTY } },
     [CLOSE] = { "close", { EINTR, EIO, ENOSPC, EDQUOT } },
     [SOCKETPAIR] = { "socketpair", { EAFNOSUPPORT, EFAULT, EMFILE, ENFILE, EOPNOTSUPP, EPROTONOSUPPORT } },
     [SHUTDOWN] = { "shutdown", { EBADF, EINVAL, ENOTCONN, ENOTSOCK } },
     [READ] = { "read", { EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EIO, EISDIR } },
     [READV] = { "readv", { EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EIO, EISDIR } },
-    [WRITE] = { "write", { EAGAIN, EBADF, EFAULT, EFBIG, EINTR, EINVAL, EIO, ENOSPC, EPERM, EPIPE } },
     [WRITEV] = { "writev", { EAGAIN, EBADF, EFAULT, EFBIG, EINTR, EINVAL, EIO, ENOSPC, EPERM, EPIPE } },
     [PREAD] = { "pread", { EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EIO, EISDIR, ENXIO, EOVERFLOW, ESPIPE } },
     [CHMOD] = { "chmod", { EACCES, EIO, ELOOP, ENOENT, ENOMEM, EPERM, EROFS } },
@@ -238,13 +243,23 @@ int shutdown(int fd, int how) {
     return (int)syscall(SYS_shutdown, fd, how);
 }
 
+/* What not every kernel has, and nobody must have. */
+static int is_multicast_all(int level, int option) {
+    return (level == IPPROTO_IP && option == IP_MULTICAST_ALL) || (level == IPPROTO_IPV6 && option == IPV6_MULTICAST_ALL);
+}
+
+static int is_extra(int level, int option) {
+    if (level == SOL_SOCKET) return option == SO_ACCEPTCONN;
+    return level == IPPROTO_UDP && (option == UDP_SEGMENT || option == UDP_GRO);
+}
+
 int setsockopt(int fd, int level, int option, const void *value, socklen_t len) {
-    FAIL(SETSOCKOPT);
+    FAIL(is_multicast_all(level, option) ? SETSOCKOPT_ALL : SETSOCKOPT);
     return (int)syscall(SYS_setsockopt, fd, level, option, value, len);
 }
 
 int getsockopt(int fd, int level, int option, void *value, socklen_t *len) {
-    FAIL(GETSOCKOPT);
+    FAIL(is_extra(level, option) ? GETSOCKOPT_EXTRA : GETSOCKOPT);
     return (int)syscall(SYS_getsockopt, fd, level, option, value, len);
 }
 
@@ -332,11 +347,6 @@ ssize_t readv(int fd, const struct iovec *pieces, int count) {
     return syscall(SYS_readv, fd, pieces, count);
 }
 
-ssize_t write(int fd, const void *data, size_t size) {
-    FAIL(WRITE);
-    return syscall(SYS_write, fd, data, size);
-}
-
 ssize_t writev(int fd, const struct iovec *pieces, int count) {
     struct iovec copy[1024];
     size_t left;
@@ -370,7 +380,7 @@ int fcntl(int fd, int command, ...) {
     va_start(rest, command);
     argument = va_arg(rest, long);
     va_end(rest);
-    FAIL(FCNTL);
+    FAIL(command == F_DUPFD_CLOEXEC ? FCNTL_DUPFD : command == F_SETFL ? FCNTL_SETFL : FCNTL);
     return (int)syscall(SYS_fcntl, fd, command, argument);
 }
 

@@ -130,10 +130,12 @@ static int lua_fired(lua_State *L) {
     return 1;
 }
 
-/* arm(on): from now on things may fail */
+/* arm(on) -> whether it was;  on: from now on things may fail */
 static int lua_arm(lua_State *L) {
+    int before = inject_is_armed();
     inject_arm(lua_toboolean(L, 1));
-    return 0;
+    lua_pushboolean(L, before);
+    return 1;
 }
 
 /* wait(fd, events) -> has it become ready within seconds? */

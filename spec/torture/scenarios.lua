@@ -2,13 +2,19 @@
 -- A call that may fail goes through must, io, may or fails of scene.lua; what is only there for it, through quietly.
 -- What a scenario opens and does not close is left to the collector.
 local HERE = "127.0.0.1"
+local NAME = "feed.example" -- the same, of spec/hosts: one that has no other address
 local scenarios = {}
 
 local function add(name, play) scenarios[#scenarios + 1] = { name, play } end
 
 -- ---- what several need, made while nothing fails ----
 
-local function port_of(sock) return sock:info("socket").port end
+local function port_of(sock)
+  local armed = torture.arm(false)
+  local port = sock:info("socket").port
+  torture.arm(armed)
+  return port
+end
 
 local function make_tcp(ls)
   local listener = assert(ls.bind(HERE, 0))
@@ -68,11 +74,13 @@ add("bind to both families", function(t, ls)
 end)
 
 add("bind to a path", function(t, ls)
+  t.instead("socket connect unlink", "EADDRINUSE") -- nobody knows then whether the file is a dead socket's
+  t.silent "fchmod" -- which not every system has; chmod(2) follows
   local where = path()
   os.remove(where)
-  local first = t.must(ls, "bind", { address = where, mode = "600" })
-  t.must(first, "close")
-  local listener = t.may(ls, "bind", { address = where, unlink = true, mode = "660" })
+  t.must(t.must(ls, "bind", { address = where, mode = "600" }), "close")
+  local listener = t.must(ls, "bind", { address = where, unlink = true, mode = "660" })
+  if t.spoils("bind", "EADDRINUSE") or t.spoils("connect", "ECONNREFUSED") then t.silent "bind connect" end
   if listener then
     local client = t.must(ls, "connect", where)
     t.check(t.io(listener, "r", "accept"), "nobody came")
@@ -96,9 +104,9 @@ end)
 
 add("connect by name", function(t, ls)
   local listener = t.quietly(ls.bind, HERE, 0)
-  t.must(ls, "connect", { address = "localhost", port = port_of(listener), family = "inet", sndbuf = 20000,
+  t.must(ls, "connect", { address = NAME, port = port_of(listener), family = "inet", sndbuf = 20000,
     localaddress = HERE, localport = 0 })
-  t.must(ls, "connect", "udp", "localhost", 9)
+  t.must(ls, "connect", "udp", NAME, 9)
 end)
 
 add("a refused connection", function(t, ls)
@@ -135,9 +143,17 @@ add("pair", function(t, ls)
   end
 end)
 
+-- What is no socket, or not told to be one, is written and read like a file; an end may be unknown.
+local function allow_unknown(t)
+  if t.spoils("getsockopt", "ENOTSOCK") then t.silent "getsockopt" end
+  if t.spoils("getsockname", "EINVAL") then t.silent "getsockname" end
+  if t.spoils("getpeername", "EINVAL ENOTCONN") then t.silent "getpeername" end
+end
+
 -- A descriptor that could not be adopted is still the caller's.
 local function adopt(t, ls, fd)
   local ok, sock = pcall(t.must, ls, "fromfd", fd)
+  allow_unknown(t)
   if ok then return sock end
   torture.close(fd)
   error(sock, 0)
@@ -183,6 +199,7 @@ end)
 add("what systemd passes", function(t, ls)
   torture.pass()
   local ok, sockets, names = pcall(t.may, ls, "listenfds")
+  allow_unknown(t)
   if ok and sockets then
     t.check(#sockets == 2 and names[1] == "one" and names[2] == "two", "passed wrongly")
     sockets[1]:close()
@@ -255,7 +272,10 @@ end)
 add("a file", function(t, ls)
   local client, server = tcp(t, ls)
   local file = t.quietly(io.tmpfile)
-  t.quietly(function() file:write(("f"):rep(3000)):flush() end)
+  t.quietly(function()
+    file:write(("f"):rep(3000))
+    file:flush()
+  end)
   local sent = 0
   while sent < 3000 do sent = sent + t.io(client, "w", "sendfile", file, sent, 2000) end
   file:close()
@@ -268,11 +288,13 @@ add("datagrams", function(t, ls)
   local sender, receiver = udp(t, ls)
   t.io(sender, "w", "send", "first")
   local data, address, port = t.io(receiver, "r", "recvfrom")
-  t.check(data == "first" and address == HERE and port, "recvfrom is wrong")
+  t.check(data == "first", "recvfrom is wrong")
+  if t.spoils("recvfrom", "ENOTSOCK") then return end -- it is read as a file then, which has no peer
+  t.check(address == HERE and port, "recvfrom is wrong")
   t.io(receiver, "w", "sendto", "second", address, port)
   t.check(t.io(sender, "r", "peek") == "second", "peek is wrong")
   t.check(t.io(sender, "r", "recv", 3) == "sec", "recv is wrong")
-  t.io(receiver, "w", "sendto", "third", "localhost", port)
+  t.io(receiver, "w", "sendto", "third", NAME, port)
   t.check(t.io(sender, "r", "recv", 100000) == "third", "recv is wrong")
 end)
 
@@ -301,7 +323,7 @@ end)
 
 add("batches in segments", function(t, ls)
   local sender, receiver = udp(t, ls)
-  if not ls.batch then return end
+  t.silent "getsockopt" -- each datagram goes by itself then
   t.may(sender, "setopt", "segment", 100)
   t.may(receiver, "setopt", "gro", true)
   local out, back = t.must(ls, "batch", 20, 100), t.must(ls, "batch", 20, 100)
@@ -310,6 +332,7 @@ add("batches in segments", function(t, ls)
     if #out == 0 then break end
     if not t.may(sender, "sendmany", out) then torture.wait(sender:getfd(), "w") end
   end
+  if t.spoils("sendmmsg", "EINVAL EMSGSIZE ENOBUFS") then t.silent "sendmmsg" end -- they do, too
   t.check(#out == 0, "not sent")
   if t.may(receiver, "recvmany", back) then t.check(#t.must(back, "get", 1) == 100, "another datagram") end
 end)
@@ -338,6 +361,9 @@ end)
 
 local function poll_with(backend)
   return function(t, ls)
+    -- What the kernel says to the second try, after a first answer that was not the kernel's.
+    if torture.error == "EEXIST" then t.instead("epoll_ctl", "ENOENT") end
+    if torture.error == "ENOENT" then t.instead("epoll_ctl", "EEXIST") end
     local a, b = pair(t, ls)
     local poller = t.must(ls, "poller", backend)
     t.must(poller, "add", a, "r", "value")
@@ -353,6 +379,7 @@ local function poll_with(backend)
     t.must(poller, "modify", a, "r")
     t.check(t.must(poller, "wait", 0) == false, "something is ready")
     t.must(a, "close")
+    if torture.call == "epoll_ctl" then t.silent "epoll_ctl" end -- whatever the kernel says, a closed one leaves
     t.check(#poller == 1, "still registered")
     local readable = t.must(poller, "wait", 5)
     t.check(readable[1] == b, "the end is not seen")
@@ -376,11 +403,11 @@ end)
 
 add("resolve", function(t, ls)
   t.check(t.must(ls, "resolve", HERE)[1].addr == HERE, "another address")
-  t.check(#t.must(ls, "resolve", "localhost") > 0, "no address")
+  t.check(#t.must(ls, "resolve", NAME) > 0, "no address")
 end)
 
 add("lookup", function(t, ls)
-  local lookup = t.may(ls, "lookup", "localhost")
+  local lookup = t.may(ls, "lookup", NAME)
   if not lookup then return end
   t.must(lookup, "getfd")
   t.check(torture.wait(lookup:getfd(), "r"), "no answer")
@@ -390,8 +417,9 @@ add("lookup", function(t, ls)
 end)
 
 add("lookups that nobody waits for", function(t, ls)
-  t.may(ls, "lookup", "localhost", "inet")
-  local lookup = t.may(ls, "lookup", "localhost")
+  t.silent "getaddrinfo pthread_create" -- which one thread suffices for
+  t.may(ls, "lookup", NAME, "inet")
+  local lookup = t.may(ls, "lookup", NAME)
   if lookup then t.must(lookup, "cancel") end
   t.check(#t.must(t.must(ls, "lookup", HERE), "result") == 1, "no address")
 end)

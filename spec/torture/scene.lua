@@ -5,7 +5,7 @@ local torture = torture -- luacheck: globals torture
 local scene = {}
 
 local ls           -- the module
-local failed       -- the name of the last failure that was told
+local failed = {}  -- the names of the failures that were told
 local blocked      -- a call has answered false
 local called = {}  -- by public name
 
@@ -13,7 +13,7 @@ local called = {}  -- by public name
 
 local function note(...)
   local result, message, name = ...
-  if result == nil and type(message) == "string" and type(name) == "string" then failed = name end
+  if result == nil and type(message) == "string" and type(name) == "string" then failed[name] = true end
   if result == false then blocked = true end
   return ...
 end
@@ -61,6 +61,9 @@ local told = {
   ["getaddrinfo EAI_SYSTEM"] = "EIO", -- what errno says then
 }
 
+-- What is told instead in this scenario, by call.
+local instead = {}
+
 -- What nobody is told, and why not.
 local silent = {}
 
@@ -78,6 +81,8 @@ allow("no socket: read and written as a file", "ENOTSOCK", "recv recvfrom send s
 allow("read instead", "EINVAL", "sendfile")
 allow("the kernel's set and ours agree already", "EEXIST ENOENT", "epoll_ctl")
 allow("closing took it out already", "EBADF", "epoll_ctl")
+allow("receiving tells why", "EBADF EFAULT EINVAL ENOTTY", "ioctl")
+allow("not every kernel has it", "ENOPROTOOPT EOPNOTSUPP", "setsockopt(MULTICAST_ALL) getsockopt(extra)")
 
 local names = {} -- of errors, by their texts: those of getaddrinfo have no names in C
 
@@ -101,7 +106,7 @@ local function is_ordered(name)
   if not torture.fired() then return false end
   if torture.mode == "alloc" then return name == "ENOMEM" or name == "EAGAIN" or name:find "^EAI_" end
   if torture.mode == "random" then return name == "EINTR" end -- which ends a wait
-  return torture.mode == "faults" and name == expected()
+  return torture.mode == "faults" and (name == expected() or name == instead[torture.call])
 end
 
 -- Is it ordered that this call fails with one of these errors? For what a scenario meets then that it would not else.
@@ -168,10 +173,20 @@ end
 
 -- Calls a function while nothing fails.
 function scene.quietly(fn, ...)
-  torture.arm(false)
+  local armed = torture.arm(false)
   local a, b, c, d = fn(...)
-  torture.arm(true)
+  torture.arm(armed)
   return a, b, c, d
+end
+
+-- In this scenario nobody is told of failures of these calls.
+function scene.silent(calls)
+  for one in calls:gmatch "%S+" do silent[one] = true end
+end
+
+-- Or this is told instead.
+function scene.instead(calls, name)
+  for one in calls:gmatch "%S+" do instead[one] = name end
 end
 
 -- ---- what main.c calls ----
@@ -216,9 +231,10 @@ function scene.judge(problem)
   if problem then return tostring(problem) end
   if torture.mode ~= "faults" or not torture.fired() then return nil end
   local name = expected()
-  if failed == name or silent[torture.call .. " " .. name] then return nil end
+  if failed[name] or silent[torture.call .. " " .. name] or silent[torture.call] then return nil end
+  if instead[torture.call] and failed[instead[torture.call]] then return nil end
   if blocked and (name == "EAGAIN" or name == "ECONNABORTED" or name == "EPROTO") then return nil end
-  return "nobody was told" .. (failed and ", but of " .. failed or "")
+  return "nobody was told"
 end
 
 -- After whatever has failed the state still works, and is left without anything live but what the collector finds.
