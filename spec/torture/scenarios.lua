@@ -337,6 +337,42 @@ add("batches in segments", function(t, ls)
   if t.may(receiver, "recvmany", back) then t.check(#t.must(back, "get", 1) == 100, "another datagram") end
 end)
 
+-- ---- messages ----
+
+add("messages", function(t, ls)
+  local sender, receiver = udp(t, ls)
+  for _, name in ipairs{ "pktinfo", "recvttl", "recvtos", "timestamp" } do t.must(receiver, "setopt", name, true) end
+  t.io(sender, "w", "sendmsg", { data = { "in ", "pieces" }, ttl = 9, tos = 8 })
+  local data, told = t.io(receiver, "r", "recvmsg")
+  t.check(data == "in pieces" and told.ttl == 9 and told.destination == HERE, "another message")
+  t.io(receiver, "w", "sendmsg", { data = "back", address = told.address, port = told.port, source = HERE, interface = 1 })
+  local again, same = t.io(sender, "r", "recvmsg", 70000, told)
+  t.check(again == "back" and same == told and told.ttl == nil, "another message")
+end)
+
+add("the queue of errors", function(t, ls)
+  local keeper = t.quietly(ls.connect, "udp", HERE, 9)
+  local sock = t.quietly(ls.connect, "udp", HERE, port_of(keeper))
+  t.must(sock, "setopt", "recverr", true)
+  t.io(sock, "w", "send", "nobody is there")
+  t.check(torture.wait(sock:getfd(), "r"), "nothing happens")
+  local data, told = t.io(sock, "r", "recverr")
+  t.check(data and told.error == "ECONNREFUSED", "another error")
+end)
+
+add("descriptors on their way", function(t, ls)
+  for _, type in ipairs{ "tcp", "udp" } do
+    local a, b = pair(t, ls, type)
+    local one, two = pair(t, ls)
+    t.io(a, "w", "sendfds", "two", { one, two:getfd() })
+    local data, list = t.io(b, "r", "recvfds")
+    t.check(data == "two" and #list == 2, "other descriptors")
+    t.io(a, "w", "sendfds", "more", { one, two, one })
+    t.check(#select(2, t.io(b, "r", "recvfds", 70000, 1)) == 1, "other descriptors")
+    t.check(t.must(a, "peercred").uid, "nobody is there")
+  end
+end)
+
 -- ---- options ----
 
 add("options", function(t, ls)
@@ -346,6 +382,23 @@ add("options", function(t, ls)
   t.must(sender, "setopt", "reuseaddr", true)
   t.must(sender, "setopt", "sndbuf", 30000)
   t.must(sender, "getopt", "sndbuf")
+end)
+
+-- Sets what was told; some options can only be told, and some kinds of sockets have not got them all.
+local function set_again(t, sock, ...)
+  for _, name in ipairs{ ... } do t.must(sock, "setopt", name, t.must(sock, "getopt", name)) end
+end
+
+add("options of every kind", function(t, ls)
+  local client, _, listener = tcp(t, ls)
+  set_again(t, client, "nodelay", "keepalive", "linger", "congestion", "ttl", "tos", "device", "usertimeout")
+  t.must(client, "getopt", "tcpinfo")
+  t.must(listener, "setopt", "deferaccept", 1)
+  local sock = t.quietly(ls.bind, "udp", "::1", 0)
+  set_again(t, sock, "ttl", "tos", "mcastif", "mcastloop", "mcastttl", "mtudiscover")
+  t.must(sock, "setopt", "mcastif", "lo")
+  t.must(sock, "setopt", 1, 9, t.must(sock, "getopt", 1, 9)) -- SO_KEEPALIVE by number
+  t.must(ls, "connect", { type = "udp", address = HERE, port = 9, tos = 8, mcastif = HERE })
 end)
 
 -- ---- waiting ----
