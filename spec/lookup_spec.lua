@@ -1,9 +1,11 @@
--- resolve: what it takes for an address and what for a name, and what it answers.
--- Names given to bind, connect and sendto are in the specs of those.
+-- resolve: what it takes for an address and what for a name, and what it answers; lookup: the same without a wait.
+-- Names given to bind, connect and sendto are in the specs of those; threads, forks and signals in net/query_test.c.
 local lsocket = require "lsocket"
 local helper = require "spec.helper"
+local process = require "spec.process"
 
 local fails, raises, need = helper.fails, helper.raises, helper.need
+local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local function inet(address) return { family = "inet", addr = address } end
 local function inet6(address) return { family = "inet6", addr = address } end
@@ -94,5 +96,232 @@ describe("resolve", function()
       helper.connect_to(listener, record.addr, port)
       assert.equal(record.family, listener:info().family)
     end
+  end)
+end)
+
+-- The results of a lookup, once it is done.
+local function results(name, family)
+  local lookup = assert(lsocket.lookup(name, family))
+  helper.readable(lookup)
+  return helper.pack(lookup:result())
+end
+
+describe("lookup", function()
+  local names = { "localhost", "db", "cafe", "0xcafe.example", "six.example", "twice.example", "twofaced.example",
+    "halflocal.example", "halfreachable.example", "nobody.example", ("x"):rep(300) .. ".example", "a..b" }
+  local addresses = { "127.0.0.1", "127.1", "0", "::1", "[::1]", "::ffff:127.0.0.1", "fe80::1%lo", "fe80::1%nowhere",
+    "", "1.2.3.4.5", "::1::", "a:b", "/tmp/x", "a/b", "@name", "@\0", ("x"):rep(1025), ("x"):rep(1000000) }
+
+  it("gives what resolve gives for names", function()
+    need.sandbox(pending)
+    for _, name in ipairs(names) do
+      assert.same(helper.pack(lsocket.resolve(name)), results(name))
+    end
+  end)
+
+  it("gives what resolve gives for what is no name, at once and without a thread", function()
+    need.proc(pending)
+    local before = process.threads()
+    for _, name in ipairs(addresses) do
+      local lookup = assert(lsocket.lookup(name))
+      assert.same(helper.pack(lsocket.resolve(name)), helper.pack(lookup:result()))
+      assert.same({ lookup }, lsocket.select({ lookup }, 0))
+    end
+    assert.is_true(process.threads() <= before)
+  end)
+
+  it("gives addresses of one family", function()
+    need.sandbox(pending)
+    assert.same({ inet "127.0.0.1", n = 1 }, { n = 1, results("localhost", "inet")[1][1] })
+    assert.same({ n = 1, { inet6 "::1" } }, results("localhost", "inet6"))
+    assert.same({ n = 1, { inet6 "::1" } }, results("six.example", "inet6"))
+    assert.same({ n = 1, { inet "127.0.0.1" } }, results("127.0.0.1", "inet"))
+    assert.same({ n = 1, { inet6 "::1" } }, results("::1", "inet6"))
+    fails("EAI_NONAME", unpack(results("127.0.0.1", "inet6"), 1, 3))
+    fails("EAI_NONAME", unpack(results("::1", "inet"), 1, 3))
+    local none = results("db", "inet6")
+    assert.is_nil(none[1])
+    assert.truthy(none[3]:find "^EAI_")
+  end)
+
+  it("answers the same again and again", function()
+    need.sandbox(pending)
+    for _, name in ipairs { "localhost", "nobody.example", "127.0.0.1", "1.2.3.4.5" } do
+      local lookup = lsocket.lookup(name)
+      helper.readable(lookup)
+      local first = helper.pack(lookup:result())
+      for _ = 1, 3 do assert.same(first, helper.pack(lookup:result())) end
+      helper.readable(lookup)
+    end
+  end)
+
+  it("is found by asking, too", function()
+    need.sandbox(pending)
+    local lookup = lsocket.lookup "db"
+    assert.same({ inet "127.0.0.1" }, helper.eventually("an answer", function() return lookup:result() end))
+    assert.same({ inet "127.0.0.1" }, lookup:result())
+  end)
+
+  it("can be waited for in select and in pollers of each kind", function()
+    need.sandbox(pending)
+    for _, backend in ipairs { "epoll", "kqueue", "poll" } do
+      local poller = lsocket.poller(backend)
+      local list, waiting = {}, 0
+      for i = 1, poller and 30 or 0 do
+        list[i] = lsocket.lookup(i % 2 == 0 and "db" or "127.0.0.1")
+        assert(poller:add(list[i], "r", i))
+        waiting = waiting + 1
+      end
+      while waiting > 0 do
+        for _, i in ipairs(assert(poller:wait(helper.patience))) do
+          assert.same({ inet "127.0.0.1" }, list[i]:result())
+          list[i]:cancel()
+          waiting = waiting - 1
+        end
+      end
+      if poller then assert.equal(0, #poller) end
+    end
+  end)
+
+  it("leaves pollers when it is cancelled, as its descriptor's number is given away", function()
+    for _, backend in ipairs { "epoll", "kqueue", "poll" } do
+      local poller = lsocket.poller(backend)
+      if poller then
+        helper.settle()
+        local old = lsocket.lookup "127.0.0.1"
+        local fd = old:getfd()
+        poller:add(old, "r", "old")
+        old:cancel()
+        assert.equal(0, #poller)
+        local new = lsocket.lookup "127.0.0.1"
+        assert.equal(fd, new:getfd())
+        assert.is_false(poller:wait(0))
+        poller:add(new, "r", "new")
+        assert.same({ "new" }, poller:wait(0))
+      end
+    end
+  end)
+
+  it("is gone once it is cancelled", function()
+    need.sandbox(pending)
+    for _, name in ipairs { "localhost", "127.0.0.1", "1.2.3.4.5" } do
+      local lookup = lsocket.lookup(name)
+      assert.is_true(lookup:getfd() >= 0)
+      for _ = 1, 2 do
+        assert.is_true(lookup:cancel())
+        assert.equal(-1, lookup:getfd())
+        fails("ECANCELED", lookup:result())
+      end
+      assert.is_false(lsocket.select({ lookup }, 0))
+    end
+  end)
+
+  it("takes a descriptor only where one is asked for, and gives it back", function()
+    need.proc(pending)
+    need.sandbox(pending)
+    local before, list = process.count(), {}
+    for i = 1, 20 do list[i] = lsocket.lookup(i % 2 == 0 and "localhost" or "::1") end
+    assert.equal(before, process.count())
+    for i = 1, 20 do assert.equal(list[i]:getfd(), list[i]:getfd()) end
+    assert.is_true(process.count() >= before + 20)
+    for i = 1, 10 do list[i]:cancel() end
+    list = nil -- luacheck: ignore 311
+    assert.equal(before, process.count())
+  end)
+
+  it("can end with its block", function()
+    if _VERSION < "Lua 5.4" then pending "needs Lua 5.4" end
+    local lookup = lsocket.lookup "127.0.0.1"
+    assert(load "local ended <close> = ...")(lookup)
+    fails("ECANCELED", lookup:result())
+  end)
+
+  it("says what it is", function()
+    assert.truthy(tostring(lsocket.lookup "::1"):find "^lookup: 0x%x+$")
+  end)
+
+  it("can be asked after it was finalized", function()
+    local lookup = lsocket.lookup "127.0.0.1"
+    getmetatable(lookup).__gc(lookup)
+    getmetatable(lookup).__gc(lookup)
+    fails("ECANCELED", lookup:result())
+    assert.equal(-1, lookup:getfd())
+    assert.is_true(lookup:cancel())
+    assert.truthy(tostring(lookup):find "^lookup: ")
+  end)
+
+  it("keeps its list where a finalizer cancels it while the list is told", function()
+    need.sandbox(pending)
+    for _ = 1, 5 do
+      local lookup, list = lsocket.lookup "twofaced.example", nil
+      helper.readable(lookup)
+      local pause = collectgarbage("setpause", 1)
+      collectgarbage() -- from here on it never rests
+      helper.when_collected(function() lookup:cancel() end)
+      repeat
+        list = lookup:result()
+        if list and not (#list == 2 and list[1].addr == "127.0.0.1" and list[2].addr == "fd99::1") then
+          collectgarbage("setpause", pause)
+          error "the list has changed"
+        end
+      until not list
+      collectgarbage("setpause", pause)
+    end
+  end)
+
+  it("raises for what is no string, no family, or has a NUL in it", function()
+    raises("bad argument #1 to 'lookup' (string expected, got no value)", function() lsocket.lookup() end)
+    raises("bad argument #1 to 'lookup'", function() lsocket.lookup(127) end)
+    raises("address contains a NUL byte", function() lsocket.lookup "localhost\0" end)
+    raises("bad argument #2 to 'lookup' (invalid option 'unix')", function() lsocket.lookup("localhost", "unix") end)
+    raises("bad argument #2 to 'lookup'", function() lsocket.lookup("localhost", {}) end)
+  end)
+end)
+
+describe("with a name server that never answers", function()
+  -- What the child prints, and how long it takes, in seconds.
+  local function run(what)
+    need.sandbox(pending)
+    need.tool(pending, "spec/silent/run true")
+    local started = helper.now()
+    local output, status = helper.run("spec/silent/run " .. helper.command("lookups", what))
+    assert.equal(0, status, output)
+    return output, helper.now() - started
+  end
+
+  it("100 lookups do not disturb timers", function()
+    need.speed(pending)
+    local percentile = run("timers"):match "^%S+"
+    assert.is_true(tonumber(percentile) < 50) -- 5 on a machine that has nothing else to do
+  end)
+
+  it("starting, asking and cancelling return at once", function()
+    need.speed(pending)
+    assert.is_true(tonumber((run "calls")) < 500)
+  end)
+
+  it("other names are looked up", function()
+    assert.equal("answered\n", (run "others"))
+  end)
+
+  it("5,000 lookups wait, on a few threads", function()
+    assert.equal("waiting\n", (run "many"))
+  end)
+
+  it("late answers arrive", function()
+    assert.equal("answered\n", (run "late"))
+  end)
+
+  for _, how in ipairs { "ending", "exit", "closing" } do
+    it("a program ends at once: " .. how, function()
+      local output, seconds = run(how)
+      assert.equal("ended\n", output)
+      assert.is_true(seconds < helper.patience)
+    end)
+  end
+
+  it("a fork leaves the lookups to parent and child", function()
+    if not jit then pending "needs LuaJIT, to fork" end
+    assert.equal("7\n", (run "fork"))
   end)
 end)

@@ -53,6 +53,11 @@ function process.memory()
   return tonumber((rollup and rollup:match "Anonymous:%s*(%d+)" or process.status "VmRSS"):match "%d+")
 end
 
+-- How many threads it has.
+function process.threads()
+  return tonumber(process.status "Threads")
+end
+
 -- Which signals are ignored and which are caught.
 function process.signals()
   return process.status "SigIgn" .. " " .. process.status "SigCgt"

@@ -34,7 +34,9 @@ end
 local function real_names()
   local names = {}
   for name in pairs(lsocket) do names["lsocket." .. name] = true end
-  for _, object in ipairs{ assert(lsocket.bind("udp", "127.0.0.1", 0)), assert(lsocket.poller()), lsocket.batch(1) } do
+  local objects = { assert(lsocket.bind("udp", "127.0.0.1", 0)), assert(lsocket.poller()), lsocket.batch(1),
+    assert(lsocket.lookup "127.0.0.1") }
+  for _, object in ipairs(objects) do
     local metatable = getmetatable(object)
     for name in pairs(metatable.__index) do names[metatable.__type .. ":" .. name] = true end
     if object.close then object:close() end
@@ -60,14 +62,13 @@ local function documented()
   return signatures
 end
 
--- The annotated functions with their parameters, in all overloads, as one text, and the constants.
+-- The annotated functions with their parameters as one text, and the constants.
 local function annotated()
-  local names, overloads = {}, ""
+  local names = {}
   for line in lines_of(read("types/lsocket.lua")) do
-    overloads = line == "" and "" or overloads .. (line:match("^%-%-%-@overload fun(%b())") or "")
     local class, separator, name, parameters = line:match("^function (%a+)([.:])([%w_]+)(%b()) end$")
     if class then
-      names[class:lower() .. separator .. name] = parameters .. overloads
+      names[class:lower() .. separator .. name] = parameters
     else
       name = line:match("^lsocket%.([%w_]+) = ")
       if name then names["lsocket." .. name] = "" end

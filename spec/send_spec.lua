@@ -70,12 +70,6 @@ local function places(length)
   return list
 end
 
--- Leaves something behind that runs this when the collector finds it.
-local function when_collected(run)
-  if newproxy then getmetatable(newproxy(true)).__gc = run -- luacheck: globals newproxy
-  else setmetatable({}, { __gc = run }) end
-end
-
 -- string.sub, whose own places end at 2^63, and which takes no nil.
 local function part(text, first, last)
   local function near(place) return math.max(-2000, math.min(2000, place)) end
@@ -273,7 +267,7 @@ describe("an array of strings", function()
       local whole = table.concat(list)
       local pause, factor = collectgarbage("setpause", 1), collectgarbage("setstepmul", 1000)
       collectgarbage() -- from here on it never rests
-      when_collected(clear)
+      helper.when_collected(clear)
       sending = true
       local count = near:send(list) or 0
       collectgarbage("setpause", pause)

@@ -12,12 +12,13 @@ local function identity(sock)
 end
 
 describe("rounds of use", function()
-  for _, row in ipairs { { "tcp", 5000 }, { "unix", 5000 }, { "resolve", 5000 }, { "interfaces", 5000 } } do
+  for _, row in ipairs { { "tcp", 5000 }, { "unix", 5000 }, { "resolve", 5000 }, { "lookup", 10000 },
+    { "interfaces", 5000 } } do
     local kind, rounds = row[1], row[2]
     it("of " .. kind .. " leave descriptors and memory as they were", function()
       need.proc(pending)
       need.speed(pending)
-      if kind == "resolve" then need.sandbox(pending) end
+      if kind == "resolve" or kind == "lookup" then need.sandbox(pending) end
       local output, status = helper.run(helper.command("soak", kind, rounds, 400))
       assert.same(0, status, output)
     end)

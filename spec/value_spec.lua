@@ -66,6 +66,7 @@ end
 local none = set()
 local strings = "empty string,string,NUL string,string with NUL,path with NUL,digits with NUL,negative string," ..
   "long string,long digits,long path,long abstract name"
+local names = set "empty string,string,negative string,long string,long digits,long path,long abstract name"
 local integers = "zero,one,minus one,minus five,70000,2^31-1,2^31,-2^31,2^32,2^53,-2^53,2^63,1e300"
 local numbers = integers .. ",fraction,other fraction,inf,-inf"
 local with_nul = tonumber "1\0" and ",digits with NUL" or "" -- Lua 5.1 takes it for a number everywhere
@@ -101,6 +102,7 @@ local functions = {
   fromfd = { args = fixed(-1), may = { none }, skip = { set "zero,one,digits with NUL" } }, -- standard input and output
   listenfds = { args = function() end, may = {} },
   resolve = { args = fixed "127.0.0.1", may = { none } },
+  lookup = { args = fixed("127.0.0.1", "inet"), may = { names, set "nil" } },
   getinterfaces = { args = function() end, may = {} },
   now = { args = function() end, may = {} },
   select = { args = function() return { full() }, { full() }, 0 end,
@@ -151,6 +153,15 @@ local methods = {
   inherit = { args = function() return udp(), true end, may = { none, set "nil,true,false" } },
   setopt = { args = function() return udp(), "rcvbuf", 4096 end, may = { none, none, set(counts) } },
   getopt = { args = function() return udp(), "rcvbuf" end, may = { none, none } },
+  recvmsg = { args = function() return udp(), 10, {} end, may = { none, set("nil", counts), set "nil,table" } },
+  recverr = { args = function() return udp(), 10, {} end, may = { none, set("nil", counts), set "nil,table" } },
+  sendmsg = { args = function() return udp(), { data = "x", address = "127.0.0.1", port = 9 } end,
+    may = { none, none } },
+  sendfds = { args = function() return (assert(lsocket.pair "udp")), "x", {} end,
+    may = { none, set(strings, numbers, "NaN"), set "table" } },
+  recvfds = { args = function() return (assert(lsocket.pair "udp")), 10, 1 end,
+    may = { none, set("nil", counts), set("nil,zero,one" .. with_nul) } },
+  peercred = { args = function() return (assert(lsocket.pair())) end, may = { none } },
   recvmany = { args = function() return full(), batch() end, may = { none, none } },
   sendmany = { args = function() return udp(), batch(), "127.0.0.1", 9 end,
     may = { none, none, set "nil", set "one" } },
@@ -191,11 +202,20 @@ local batch_methods = {
 
 local batch_metamethods = { __gc = batch_only, __len = batch_only, __tostring = batch_only }
 
+local function lookup() return (assert(lsocket.lookup "127.0.0.1")) end
+
+local lookup_only = { args = lookup, may = { none } }
+
+local lookup_methods = { result = lookup_only, getfd = lookup_only, cancel = lookup_only }
+
+local lookup_metamethods = { __gc = lookup_only, __close = lookup_only, __tostring = lookup_only }
+
 -- For each type of object: one of it, and the rows of its methods and metamethods.
 local classes = {
   socket = { object = closed_socket, methods = methods, metamethods = metamethods },
   poller = { object = poller, methods = poller_methods, metamethods = poller_metamethods },
   batch = { object = batch, methods = batch_methods, metamethods = batch_metamethods },
+  lookup = { object = lookup, methods = lookup_methods, metamethods = lookup_metamethods },
 }
 
 -- The values that named arguments take, in a table that works but for the one.

@@ -168,7 +168,7 @@
 #endif
 #endif
 
-/* TCP_INFO with Linux's struct tcp_info, tcp(7). */
+/* TCP_INFO with Linux' struct tcp_info, which it describes in linux/tcp.h. */
 #ifndef LS_HAVE_TCP_INFO
 #if defined(__linux__)
 #define LS_HAVE_TCP_INFO 1

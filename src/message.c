@@ -1,5 +1,5 @@
-/* Datagrams with all that there is about them: where they were sent to, by which interface, how and when. How the kernel
-   tells and is told is left to net/cmsg.c, asking it to tell to the options. */
+/* Datagrams with all that there is about them: where they were sent to, by which interface, how and when. How the
+   kernel tells and is told is left to net/cmsg.c, asking it to tell to the options. */
 #include "err.h"
 #include "lsocket.h"
 #include "net/cmsg.h"
@@ -129,7 +129,8 @@ static int is_internet(const ls_Socket *s) { return s->family == AF_INET || s->f
 /* sock:recverr([size [, table]]) -> data, table | false | nil, message, name;  an error from the socket's queue */
 static int sock_recverr(lua_State *L) {
     const ls_Socket *s = ls_socket_self(L);
-    if (s->fd >= 0 && !is_internet(s)) return ls_fail(L, EOPNOTSUPP); /* which would ignore it, and give data */
+    if (s->fd < 0) return ls_fail(L, EBADF);
+    if (!is_internet(s)) return ls_fail(L, EOPNOTSUPP); /* which would ignore it, and give data */
     return receive(L, s, LS_CMSG_ERROR);
 }
 
@@ -274,7 +275,7 @@ static int post(const ls_Socket *s, Letter *letter, size_t *n) {
     return err ? err : ls_cmsg_send(s->fd, s->family, letter->data, letter->len, &letter->e, n);
 }
 
-/* sock:sendmsg(message) -> count | false | nil, message, name;  message: { data = , address = , port = , source = ... } */
+/* sock:sendmsg(message) -> count | false | nil, message, name;  message: { data = , address = , port = , ... } */
 static int sock_sendmsg(lua_State *L) {
     const ls_Socket *s = ls_socket_self(L);
     Letter letter;

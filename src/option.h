@@ -10,18 +10,10 @@ typedef struct ls_Option ls_Option;
 /* A value that was read. */
 typedef struct ls_Setting {
     const ls_Option *option;
-    union {
-        int number;
-        struct linger linger;
-        struct {
-            const char *bytes;
-            size_t len;
-        } text;
-        struct {
-            unsigned index; /* 0: none */
-            int err;        /* why it cannot be had */
-        } interface;
-    } value;
+    int err; /* there is no such thing as the value names: what setting it fails with */
+    int number;
+    const char *text;
+    size_t len;
 } ls_Setting;
 
 /* The option of that name, or NULL. */

@@ -50,7 +50,7 @@ static int sock_sendfds(lua_State *L) {
     size_t size, count, n;
     const char *data = luaL_checklstring(L, 2, &size);
     listed = read_descriptors(L, fds, &count);
-    if (size == 0 && ls_socket_isstream(s)) luaL_argerror(L, 2, "empty: descriptors go with the first byte of a stream");
+    if (size == 0 && ls_socket_isstream(s)) luaL_argerror(L, 2, "empty: on a stream, descriptors go with a byte");
     err = check_unix(s);
     if (!err) err = listed;
     if (!err) err = ls_cmsg_sendfds(s->fd, data, size, fds, count, &n);
@@ -62,7 +62,7 @@ static int sock_sendfds(lua_State *L) {
 /* ---- receiving ---- */
 
 typedef struct Parcel {
-    const char *data;
+    char *data;
     size_t size, n; /* n: how many bytes came, more than size where some were cut off */
     ls_Delivery delivery;
 } Parcel;
@@ -84,9 +84,10 @@ static int unpack(lua_State *L) {
     ls_Delivery *d = &p->delivery;
     lua_pushlstring(L, p->data, p->n < p->size ? p->n : p->size);
     push_objects(L, d);
+    if (p->n <= p->size && !d->lost && !d->surplus) return 2;
     if (d->lost) lua_pushboolean(L, 1);
     else lua_pushinteger(L, (lua_Integer)d->surplus);
-    if (p->n <= p->size) return d->lost || d->surplus ? 3 : 2;
+    if (p->n <= p->size) return 3;
     lua_pushinteger(L, (lua_Integer)p->n);
     return 4;
 }
@@ -105,8 +106,7 @@ static int receive(lua_State *L, const ls_Socket *s, size_t room, size_t most, P
     lua_pushvalue(L, LS_STATE);
     lua_pushcclosure(L, unpack, 1);
     lua_pushlightuserdata(L, p);
-    err = ls_cmsg_recvfds(s->fd, ls_socket_isstream(s) ? 0 : LS_FD_DATAGRAM, (char *)(uintptr_t)p->data, room, most, &p->n,
-                          &p->delivery);
+    err = ls_cmsg_recvfds(s->fd, ls_socket_isstream(s) ? 0 : LS_FD_DATAGRAM, p->data, room, most, &p->n, &p->delivery);
     if (err) return ls_fail_io(L, err);
     if (p->n == 0 && p->delivery.count + p->delivery.surplus == 0 && ls_socket_ended(s, p->size)) {
         lua_pushnil(L);

@@ -55,7 +55,8 @@ ls_Socket *ls_socket_checkslowly(lua_State *L) {
     return s;
 }
 
-/* obj:getfd(), for what is no socket of ours: a poller, a LuaSocket object, an object of the program's own. */
+/* obj:getfd(), for what is no socket of ours: a poller, a LuaSocket object, an object of the program's own. Raises where
+   it fails, as a lookup's does that finds no descriptor left. */
 static int call_getfd(lua_State *L, int index) {
     int type = lua_type(L, index), fd;
     if (type != LUA_TTABLE && type != LUA_TUSERDATA) return LS_SOCKET_NONE;
@@ -66,9 +67,10 @@ static int call_getfd(lua_State *L, int index) {
         return LS_SOCKET_NONE;
     }
     lua_insert(L, -2);
-    lua_call(L, 1, 1);
-    fd = lua_type(L, -1) == LUA_TNUMBER ? ls_socket_descriptor(L, -1) : LS_SOCKET_NONE;
-    lua_pop(L, 1);
+    lua_call(L, 1, 2);
+    if (lua_isnil(L, -2) && lua_isstring(L, -1)) luaL_error(L, "getfd: %s", lua_tostring(L, -1));
+    fd = lua_type(L, -2) == LUA_TNUMBER ? ls_socket_descriptor(L, -2) : LS_SOCKET_NONE;
+    lua_pop(L, 2);
     return fd;
 }
 

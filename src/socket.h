@@ -34,7 +34,7 @@ LS_HOT int ls_socket_isstream(const ls_Socket *s) { return s->type == SOCK_STREA
 /* More than any UDP datagram, and little enough for the C stack; what is larger is received into a block. */
 enum { LS_SOCKET_RECEIVE = 65536 };
 
-/* The size of the block that up to size bytes, more than LS_SOCKET_RECEIVE, are received into: no larger than needed. */
+/* The size of the block to receive up to size bytes into, more than LS_SOCKET_RECEIVE: no larger than what waits. */
 size_t ls_socket_room(const ls_Socket *s, size_t size);
 
 /* Receiving gave 0 bytes where up to size were wanted: is it the end? */

@@ -171,6 +171,14 @@ function lsocket.batch(count, size) end
 ---@return string? symbol                the error's symbol: "EAI_NONAME", "EAI_AGAIN"
 function lsocket.resolve(name) end
 
+---Begins to look up the addresses of a host, and returns at once. Wait until select or a poller finds the object readable.
+---@param name string                    host name or numeric address
+---@param family ("inet" | "inet6")?     IPv4 or IPv6 only; any by default
+---@return lsocket.Lookup? lookup        or nil
+---@return string? message               the system's text
+---@return string? symbol                the error's symbol: "EAGAIN": no thread could be started
+function lsocket.lookup(name, family) end
+
 ---The addresses of this machine's interfaces, a record for each address.
 ---@return lsocket.Interface[]? interfaces  or nil
 ---@return string? message                  the system's text
@@ -262,6 +270,64 @@ function Batch:clear() end
 ---Makes the datagrams that have been sent ready to be sent again.
 ---@return true
 function Batch:rewind() end
+
+---A name that is being looked up.
+---@class lsocket.Lookup
+local Lookup = {}
+
+---The addresses, each once, in the system's order; the same whenever it is asked for.
+---@return lsocket.Address[] | false | nil addresses  false: not there yet
+---@return string? message               the system's text
+---@return string? symbol                the error's symbol: "EAI_NONAME", "EAI_AGAIN", "ECANCELED"
+function Lookup:result() end
+
+---@return integer? descriptor  readable once there is a result; -1 when cancelled
+---@return string? message      the system's text
+---@return string? name         "EMFILE": there are no descriptors left
+function Lookup:getfd() end
+
+---Gives the lookup up; harmless when it is done or cancelled.
+---@return true
+function Lookup:cancel() end
+
+---A process that has or had a unix domain socket.
+---@class lsocket.Credentials
+---@field pid integer?  absent where the system does not tell it
+---@field uid integer
+---@field gid integer
+
+---What there is to know about data that came. Only what the system told is there.
+---@class lsocket.Message
+---@field address string?           who sent it; of an error: where the datagram was sent to
+---@field port integer?
+---@field truncated integer?        the true length in bytes of a datagram that was cut
+---@field destination string?       the address that it was sent to
+---@field interface integer?        the index of the interface by which it came
+---@field ttl integer?              hops that were left
+---@field tos integer?              the byte of its service class
+---@field ecn integer?              its two lowest bits
+---@field timestamp number?         when it came, in seconds since 1970
+---@field segment integer?          bytes of each of the datagrams that the data consists of
+---@field credentials lsocket.Credentials?  who sent it over a unix domain socket
+---@field controltruncated true?    some of this was lost
+---@field error string?             from recverr: the symbol
+---@field origin ("icmp" | "icmp6" | "local" | "other")?
+---@field type integer?             of the ICMP message
+---@field code integer?             of the ICMP message
+---@field offender string?          who sent the ICMP message
+---@field mtu integer?              the longest packet that the path takes
+
+---What sendmsg is to send, and how.
+---@class lsocket.Letter
+---@field data string | number | (string | number)[]
+---@field address string?           where it goes: numeric address, path, or `@` and an abstract name
+---@field port (integer | string)?
+---@field source string?            the address of this machine that it is sent from
+---@field interface (string | integer)?  that it leaves by: name, index or address
+---@field ttl integer?              1 to 255
+---@field tos integer?              0 to 255
+---@field ecn integer?              0 to 3
+---@field segment integer?          bytes of the datagrams that data is cut in
 
 ---A socket. It owns its descriptor, which never blocks; collecting the socket closes it.
 ---A closed socket's methods answer `nil, "Bad file descriptor", "EBADF"`.
@@ -365,6 +431,53 @@ function Socket:recvmany(batch) end
 ---@return string? name                 the error's symbol: "EMSGSIZE", "EDESTADDRREQ"
 function Socket:sendmany(batch, address, port) end
 
+---Reads as recv does, with what there is to know about the data; options ask the system for more than the sender.
+---@param size integer?                       the most that is wanted, in bytes; 65536 by default
+---@param table lsocket.Message?              refilled and returned; a new one without it
+---@return string | false | nil data          false: nothing yet; nil alone: the end of the stream
+---@return lsocket.Message | string | nil message  or the system's text
+---@return string? name                       the error's symbol
+function Socket:recvmsg(size, table) end
+
+---Sends data as the table says. An unknown field raises.
+---@param message lsocket.Letter
+---@return integer | false | nil count  bytes taken; false: no room now
+---@return string? text                 the system's text
+---@return string? name                 the error's symbol: "EAFNOSUPPORT", "EOPNOTSUPP"
+function Socket:sendmsg(message) end
+
+---Takes the next error from the queue that the option recverr switches on. address and port are where the datagram
+---in question was sent to.
+---@param size integer?               the most that is wanted of the datagram, in bytes; 65536 by default
+---@param table lsocket.Message?      refilled and returned; a new one without it
+---@return string | false | nil data  the beginning of the datagram; false: no error waits
+---@return lsocket.Message | string | nil message  or the system's text
+---@return string? name               the error's symbol: "EOPNOTSUPP"
+function Socket:recverr(size, table) end
+
+---Sends data and descriptors over a unix domain socket.
+---@param data string | number                    at least one byte on a stream
+---@param objects (lsocket.Selectable | file*)[]  at most 253
+---@return integer | false | nil count            bytes taken; false: no room now
+---@return string? message                        the system's text
+---@return string? name                           the error's symbol: "EBADF", "EOPNOTSUPP"
+function Socket:sendfds(data, objects) end
+
+---Receives data and the descriptors that came with it, over a unix domain socket.
+---@param size integer?                 the most that is wanted, in bytes; 65536 by default
+---@param max integer?                  the most descriptors that are wanted; more are closed; 253 by default
+---@return string | false | nil data    false: nothing yet; nil alone: the end of the stream
+---@return lsocket.Socket[] | string | nil objects  close-on-exec; or the system's text
+---@return integer | true | string | nil lost  how many were closed; true: the system had no room; or the error's symbol
+---@return integer? length              the true length in bytes of a datagram that was cut
+function Socket:recvfds(size, max) end
+
+---Who is at the other end of a unix domain socket.
+---@return lsocket.Credentials? credentials
+---@return string? message  the system's text
+---@return string? name     the error's symbol: "ENOTCONN", "EOPNOTSUPP", "ENOPROTOOPT"
+function Socket:peercred() end
+
 ---Makes the socket a member of a multicast group on one interface.
 ---@param group string                  a numeric group: 224.0.0.0/4 or ff00::/8; a zone is the interface
 ---@param interface (string | integer)? name, index, or numeric address of the interface; the system's choice by default
@@ -383,40 +496,22 @@ function Socket:join(group, interface, source) end
 ---@return string? name                 the error's symbol: "EADDRNOTAVAIL": not joined
 function Socket:leave(group, interface, source) end
 
----Options of sockets that can be set and read.
----@alias lsocket.Option
----| "reuseaddr" | "reuseport" | "broadcast" | "dontroute" | "keepalive" | "oobinline"
----| "linger" | "rcvbuf" | "sndbuf" | "rcvlowat" | "priority" | "mark"
----| "device" | "timestamp" | "passcred" | "busypoll" | "incomingcpu" | "nodelay"
----| "cork" | "quickack" | "keepidle" | "keepintvl" | "keepcnt" | "usertimeout"
----| "syncnt" | "maxseg" | "windowclamp" | "congestion" | "fastopen" | "fastopenconnect"
----| "deferaccept" | "notsentlowat" | "v6only" | "ttl" | "tos" | "mcastttl"
----| "mcastloop" | "mcastif" | "mcastall" | "pktinfo" | "recvttl" | "recvtos"
----| "recverr" | "mtudiscover" | "freebind" | "transparent" | "bindnoport" | "segment"
----| "gro"
+---Options of sockets.
+---@alias lsocket.Option "rcvbuf" | "sndbuf" | "segment" | "gro"
 
----Options of sockets that can only be read.
----@alias lsocket.Reading
----| "error" | "type" | "domain" | "protocol" | "acceptconn" | "mtu"
----| "tcpinfo"
-
----Sets an option. Those without a name are set by the system's level and number, to an integer or the bytes of a
----structure.
+---Sets an option.
 ---@param name lsocket.Option
----@param value integer | number | boolean | string  as the manual's table of options says
+---@param value integer | boolean  as the manual's table of options says
 ---@return true? ok                set
 ---@return string? message         the system's text
 ---@return string? symbol          the error's symbol: "ENOPROTOOPT": this platform or socket has it not
----@overload fun(self: lsocket.Socket, level: integer, number: integer, bytes: string | integer): true?, string?, string?
 function Socket:setopt(name, value) end
 
----What an option is set to, as setopt takes it. Those without a name are read by the system's level and number, as bytes
----of at most the given size, 4 by default.
----@param name lsocket.Option | lsocket.Reading
----@return integer | number | boolean | string | table<string, number> | nil value
+---What an option is set to.
+---@param name lsocket.Option
+---@return integer | boolean | nil value
 ---@return string? message         the system's text
 ---@return string? symbol          the error's symbol: "ENOPROTOOPT"
----@overload fun(self: lsocket.Socket, level: integer, number: integer, size: integer?): string?, string?, string?
 function Socket:getopt(name) end
 
 ---Ends one direction of a connection, or both, and leaves the descriptor open.

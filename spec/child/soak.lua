@@ -1,5 +1,5 @@
 -- Uses the library for very many rounds and says whether descriptors or memory grew: soak.lua KIND ROUNDS [KIB]
--- KIND: tcp, unix, resolve or interfaces. Exit status 1 where memory grew by more than KIB (1024), or descriptors did.
+-- KIND: tcp, unix, resolve, lookup or interfaces. Exit status 1 where memory grew by more than KIB (1024), or descriptors did.
 local lsocket = require "lsocket"
 local process = require "spec.process"
 
@@ -58,6 +58,17 @@ function kinds.resolve()
   end
 end
 
+function kinds.lookup()
+  return function(round)
+    local lookup = assert(lsocket.lookup "localhost")
+    if round % 4 == 1 then return end -- garbage
+    if round % 4 == 2 then return lookup:cancel() end
+    assert(lsocket.select({ lookup }, patience))
+    assert(lookup:result()[1].addr)
+    assert(process.threads() <= 17)
+  end
+end
+
 function kinds.interfaces()
   return function()
     local list = assert(lsocket.getinterfaces())
@@ -67,7 +78,7 @@ function kinds.interfaces()
   end
 end
 
-local round, finish = assert(kinds[kind], "tcp, unix, resolve or interfaces")()
+local round, finish = assert(kinds[kind], "tcp, unix, resolve, lookup or interfaces")()
 local function run(from, to)
   for i = from, to do round(i) end
   local descriptors, memory = process.count(), process.memory()

@@ -93,8 +93,6 @@ static int note_wait(int milliseconds) {
 #define ls_fd_peer faulty_fd_peer
 #define ls_fd_setint faulty_fd_setint
 #define ls_fd_getint faulty_fd_getint
-#define ls_fd_setbytes faulty_fd_setbytes
-#define ls_fd_getbytes faulty_fd_getbytes
 #define ls_fd_poll faulty_fd_poll
 #define ls_fd_isopen faulty_fd_isopen
 #define ls_fd_milliseconds faulty_fd_milliseconds

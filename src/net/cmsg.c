@@ -1,4 +1,4 @@
-/* Control messages read and written, and the calls that carry them. What asks the kernel for them is left to options. */
+/* Control messages read and written, and the calls that carry them. Asking the kernel for them is left to options. */
 #include "cmsg.h"
 
 #include "fd.h"
@@ -19,7 +19,7 @@ int ls_cmsg_next(const struct msghdr *header, size_t *place, ls_Part *part) {
     struct cmsghdr c;
     if (left < CMSG_LEN(0)) return 0;
     memcpy(&c, start, sizeof c);
-    length = c.cmsg_len < left ? c.cmsg_len : left; /* some systems leave the length as it was where they cut the data */
+    length = c.cmsg_len < left ? c.cmsg_len : left; /* some systems leave it as it was where they cut */
     if (length < CMSG_LEN(0)) return 0;
     part->level = c.cmsg_level;
     part->type = c.cmsg_type;
@@ -97,37 +97,38 @@ static int number_of(const ls_Part *part) {
     return number;
 }
 
-static void set_local4(ls_Envelope *e, const void *ip) {
-    e->has |= LS_HAS_LOCAL;
-    ls_addr_any(&e->local, AF_INET, 0);
-    memcpy(&e->local.u.in4.sin_addr, ip, sizeof e->local.u.in4.sin_addr);
-}
-
 static void set_interface(ls_Envelope *e, unsigned index) {
     e->has |= LS_HAS_INTERFACE;
     e->interface = index;
+}
+
+static ls_Addr *set_local(ls_Envelope *e, int family) {
+    e->has |= LS_HAS_LOCAL;
+    ls_addr_any(&e->local, family, 0);
+    return &e->local;
 }
 
 #if LS_HAVE_IP_PKTINFO
 static void read_pktinfo4(const ls_Part *part, ls_Envelope *e) {
     struct in_pktinfo info;
     memcpy(&info, part->data, sizeof info);
-    set_local4(e, &info.ipi_addr);
+    set_local(e, AF_INET)->u.in4.sin_addr = info.ipi_addr;
     set_interface(e, (unsigned)info.ipi_ifindex);
 }
 #elif LS_HAVE_IP_SENDSRCADDR
-static void read_destination4(const ls_Part *part, ls_Envelope *e) { set_local4(e, part->data); }
+static void read_destination4(const ls_Part *part, ls_Envelope *e) {
+    memcpy(&set_local(e, AF_INET)->u.in4.sin_addr, part->data, sizeof(struct in_addr));
+}
 #endif
 
 static void read_pktinfo6(const ls_Part *part, ls_Envelope *e) {
     struct in6_pktinfo info;
     const struct in6_addr *ip = &info.ipi6_addr;
+    struct sockaddr_in6 *local = &set_local(e, AF_INET6)->u.in6;
     memcpy(&info, part->data, sizeof info);
     set_interface(e, (unsigned)info.ipi6_ifindex);
-    e->has |= LS_HAS_LOCAL;
-    ls_addr_any(&e->local, AF_INET6, 0);
-    e->local.u.in6.sin6_addr = *ip;
-    if (IN6_IS_ADDR_LINKLOCAL(ip) || IN6_IS_ADDR_MC_LINKLOCAL(ip)) e->local.u.in6.sin6_scope_id = e->interface;
+    local->sin6_addr = *ip;
+    if (IN6_IS_ADDR_LINKLOCAL(ip) || IN6_IS_ADDR_MC_LINKLOCAL(ip)) local->sin6_scope_id = e->interface;
 }
 
 static void read_ttl(const ls_Part *part, ls_Envelope *e) {
@@ -269,6 +270,14 @@ static void read_part(const ls_Part *part, ls_Envelope *e) {
             readers[i].read(part, e);
 }
 
+void ls_cmsg_read(const struct msghdr *header, ls_Envelope *e) {
+    ls_Part part;
+    size_t place = 0;
+    e->has = 0;
+    e->lost = (header->msg_flags & MSG_CTRUNC) != 0;
+    while (ls_cmsg_next(header, &place, &part)) read_part(&part, e);
+}
+
 int ls_cmsg_recv(int fd, int how, void *data, size_t size, size_t *n, ls_Envelope *e) {
     union {
         struct cmsghdr header;
@@ -276,8 +285,6 @@ int ls_cmsg_recv(int fd, int how, void *data, size_t size, size_t *n, ls_Envelop
     } control;
     struct iovec piece = { data, size };
     struct msghdr header = header_of(&piece, &control, sizeof control);
-    ls_Part part;
-    size_t place = 0;
     int flags = LS_HAVE_TRUE_LENGTH && how & LS_FD_DATAGRAM ? MSG_TRUNC : 0, err;
 #if LS_HAVE_ERROR_QUEUE
     if (how & LS_CMSG_ERROR) flags |= MSG_ERRQUEUE;
@@ -291,9 +298,9 @@ int ls_cmsg_recv(int fd, int how, void *data, size_t size, size_t *n, ls_Envelop
     if (header.msg_flags & MSG_TRUNC && *n <= size) *n = size + 1;
     e->peer.len = header.msg_namelen;
     e->peer.ifindex = 0;
-    e->has = 0;
-    e->lost = (header.msg_flags & MSG_CTRUNC) != 0;
-    while (ls_cmsg_next(&header, &place, &part)) read_part(&part, e);
+    ls_cmsg_read(&header, e);
+    /* An IPv6 socket may be told of IPv4 in IPv4's own way. */
+    if (e->has & LS_HAS_LOCAL && ls_addr_family(&e->peer) == AF_INET6) ls_addr_suit(&e->local, AF_INET6);
     return 0;
 }
 

@@ -60,6 +60,9 @@ typedef struct ls_Envelope {
     ls_Report report;
 } ls_Envelope;
 
+/* Reads all control messages into the envelope, but for peer. Descriptors among them are closed. */
+void ls_cmsg_read(const struct msghdr *header, ls_Envelope *envelope);
+
 /* Receives data, and what the kernel tells about it because options asked for it. how: what applies of LS_FD_DATAGRAM
    and LS_CMSG_ERROR (from the queue of errors; peer is where the datagram in question was sent to).
    *n: as ls_fd_recv, but always more than size where the data was cut. */
@@ -67,7 +70,8 @@ enum { LS_CMSG_ERROR = 64 };
 int ls_cmsg_recv(int fd, int how, void *data, size_t size, size_t *n, ls_Envelope *envelope);
 
 /* Sends data as the envelope says: to peer, from local, by interface, with ttl, tos and segment; other fields are not
-   looked at. family: the socket's. EAFNOSUPPORT: the addresses do not go together; ENOPROTOOPT: this platform cannot. */
+   looked at. family: the socket's. EAFNOSUPPORT: the addresses are of different families; ENOPROTOOPT: this platform
+   cannot. */
 int ls_cmsg_send(int fd, int family, const void *data, size_t size, const ls_Envelope *envelope, size_t *n);
 
 /* ---- descriptors ---- */

@@ -290,24 +290,30 @@ int ls_fd_peer(int fd, ls_Addr *addr) {
     return getpeername(fd, &addr->u.sa, &addr->len) < 0 ? errno : 0;
 }
 
-int ls_fd_setbytes(int fd, int level, int option, const void *bytes, size_t size) {
-    return setsockopt(fd, level, option, bytes, (socklen_t)size) < 0 ? errno : 0;
+int ls_fd_setopt(int fd, int level, int option, const void *value, size_t size) {
+    return setsockopt(fd, level, option, value, (socklen_t)size) < 0 ? errno : 0;
 }
 
-int ls_fd_getbytes(int fd, int level, int option, void *bytes, size_t *size) {
+int ls_fd_getopt(int fd, int level, int option, void *value, size_t *size) {
     socklen_t len = (socklen_t)*size;
-    if (getsockopt(fd, level, option, bytes, &len) < 0) return errno;
-    *size = len;
+    if (getsockopt(fd, level, option, value, &len) < 0) return errno;
+    if (len < *size) *size = len;
     return 0;
 }
 
 int ls_fd_setint(int fd, int level, int option, int value) {
-    return ls_fd_setbytes(fd, level, option, &value, sizeof value);
+    return ls_fd_setopt(fd, level, option, &value, sizeof value);
 }
 
 int ls_fd_getint(int fd, int level, int option, int *value) {
-    size_t len = sizeof *value;
-    return ls_fd_getbytes(fd, level, option, value, &len);
+    union {
+        int number;
+        unsigned char byte; /* as the BSDs answer for some options of multicast */
+    } answer;
+    size_t size = sizeof answer;
+    int err = ls_fd_getopt(fd, level, option, &answer, &size);
+    if (!err) *value = size == 1 ? answer.byte : answer.number;
+    return err;
 }
 
 /* ---- waiting ---- */

@@ -76,10 +76,13 @@ int ls_fd_error(int fd);
 int ls_fd_local(int fd, ls_Addr *addr);
 int ls_fd_peer(int fd, ls_Addr *addr);
 
+/* setsockopt(2) and getsockopt(2). *size: the room, then how much is there; it never exceeds the room. */
+int ls_fd_setopt(int fd, int level, int option, const void *value, size_t size);
+int ls_fd_getopt(int fd, int level, int option, void *value, size_t *size);
+
+/* The same for a C int. */
 int ls_fd_setint(int fd, int level, int option, int value);
 int ls_fd_getint(int fd, int level, int option, int *value);
-int ls_fd_setbytes(int fd, int level, int option, const void *bytes, size_t size);
-int ls_fd_getbytes(int fd, int level, int option, void *bytes, size_t *size); /* *size: the room, then what came */
 
 /* Seconds since some moment, by a clock that nobody sets: CLOCK_MONOTONIC. */
 double ls_fd_now(void);

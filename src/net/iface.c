@@ -32,6 +32,14 @@ static int find_address(const ls_Addr *wanted, unsigned *index) {
     return err;
 }
 
+int ls_iface_having(const struct in_addr *address, unsigned *index) {
+    ls_Addr addr;
+    memset(&addr.u.in4, 0, sizeof addr.u.in4);
+    addr.u.in4.sin_family = AF_INET;
+    addr.u.in4.sin_addr = *address;
+    return find_address(&addr, index);
+}
+
 int ls_iface_find(const char *text, size_t len, unsigned *index) {
     char name[IF_NAMESIZE];
     ls_Addr addr;

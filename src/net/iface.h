@@ -11,4 +11,7 @@ int ls_iface_find(const char *text, size_t len, unsigned *index);
 /* The first IPv4 address of that interface. EADDRNOTAVAIL: it has none. */
 int ls_iface_address(unsigned index, struct in_addr *address);
 
+/* The index of the interface that has this IPv4 address. EADDRNOTAVAIL: none has. */
+int ls_iface_having(const struct in_addr *address, unsigned *index);
+
 #endif

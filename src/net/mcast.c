@@ -3,7 +3,6 @@
 #include "fd.h"
 #include "iface.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <string.h>
@@ -26,6 +25,10 @@ void ls_mcast_choose(ls_Addr *group) {
     if (in6->sin6_family != AF_INET6 || in6->sin6_scope_id != 0) return;
     if (IN6_IS_ADDR_MC_NODELOCAL(&in6->sin6_addr) || IN6_IS_ADDR_MC_LINKLOCAL(&in6->sin6_addr))
         in6->sin6_scope_id = group->ifindex = first_ipv6_interface();
+}
+
+static int set(int fd, int level, int option, const void *value, size_t size) {
+    return setsockopt(fd, level, option, value, (socklen_t)size) < 0 ? errno : 0;
 }
 
 /* ---- membership ---- */
@@ -60,9 +63,9 @@ static int change_by_index(int fd, int how, const ls_Addr *group, const ls_Addr 
     request.gsr_interface = group->ifindex;
     store(&request.gsr_group, group);
     if (!source) /* then it is a struct group_req, with which it begins */
-        return ls_fd_setbytes(fd, level, how == JOIN ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP, &request, sizeof(struct group_req));
+        return set(fd, level, how == JOIN ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP, &request, sizeof(struct group_req));
     store(&request.gsr_source, source);
-    return ls_fd_setbytes(fd, level, how == JOIN ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP, &request, sizeof request);
+    return set(fd, level, how == JOIN ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP, &request, sizeof request);
 }
 #else
 static int change_by_index(int fd, int how, const ls_Addr *group, const ls_Addr *source) {
@@ -78,7 +81,7 @@ static int change_ipv4_source(int fd, int how, const struct ip_mreq *all, const 
     request.imr_multiaddr = all->imr_multiaddr;
     request.imr_interface = all->imr_interface;
     request.imr_sourceaddr = source->u.in4.sin_addr;
-    return ls_fd_setbytes(fd, IPPROTO_IP, how == JOIN ? IP_ADD_SOURCE_MEMBERSHIP : IP_DROP_SOURCE_MEMBERSHIP, &request,
+    return set(fd, IPPROTO_IP, how == JOIN ? IP_ADD_SOURCE_MEMBERSHIP : IP_DROP_SOURCE_MEMBERSHIP, &request,
                sizeof request);
 #else
     (void)fd, (void)how, (void)all, (void)source;
@@ -95,7 +98,7 @@ static int change_ipv4(int fd, int how, const ls_Addr *group, const ls_Addr *sou
     if (group->ifindex) err = ls_iface_address(group->ifindex, &request.imr_interface);
     if (err) return err;
     if (source) return change_ipv4_source(fd, how, &request, source);
-    return ls_fd_setbytes(fd, IPPROTO_IP, how == JOIN ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &request, sizeof request);
+    return set(fd, IPPROTO_IP, how == JOIN ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &request, sizeof request);
 }
 
 static int change_ipv6(int fd, int how, const ls_Addr *group) {
@@ -103,7 +106,7 @@ static int change_ipv6(int fd, int how, const ls_Addr *group) {
     memset(&request, 0, sizeof request);
     request.ipv6mr_multiaddr = group->u.in6.sin6_addr;
     request.ipv6mr_interface = group->ifindex;
-    return ls_fd_setbytes(fd, IPPROTO_IPV6, how == JOIN ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP, &request, sizeof request);
+    return set(fd, IPPROTO_IPV6, how == JOIN ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP, &request, sizeof request);
 }
 
 /* Only Linux lets RFC 3678's requests leave the interface open; the older ones may everywhere. */
@@ -121,46 +124,6 @@ int ls_mcast_join(int fd, const ls_Addr *group, const ls_Addr *source) {
 
 int ls_mcast_leave(int fd, const ls_Addr *group, const ls_Addr *source) { return change(fd, LEAVE, group, source); }
 
-/* ---- the outgoing interface ---- */
-
-/* Only its address can be read back, so that is given beside the index. Without ip_mreqn it alone names the interface. */
-static int choose_ipv4(int fd, unsigned index) {
-    struct in_addr address = { htonl(INADDR_ANY) };
-    int err = index ? ls_iface_address(index, &address) : 0;
-#if LS_HAVE_IP_MREQN
-    struct ip_mreqn choice;
-    if (err && err != EADDRNOTAVAIL) return err;
-    memset(&choice, 0, sizeof choice);
-    choice.imr_address = address;
-    choice.imr_ifindex = (int)index;
-    return ls_fd_setbytes(fd, IPPROTO_IP, IP_MULTICAST_IF, &choice, sizeof choice);
-#else
-    return err ? err : ls_fd_setbytes(fd, IPPROTO_IP, IP_MULTICAST_IF, &address, sizeof address);
-#endif
-}
-
-int ls_mcast_setinterface(int fd, int family, unsigned index) {
-    if (family == AF_INET) return choose_ipv4(fd, index);
-    return ls_fd_setbytes(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
-}
-
-int ls_mcast_getinterface(int fd, int family, unsigned *index) {
-    char text[INET_ADDRSTRLEN];
-    struct in_addr address;
-    socklen_t len = sizeof address;
-    int number = 0, err;
-    *index = 0;
-    if (family != AF_INET) {
-        err = ls_fd_getint(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &number);
-        *index = (unsigned)number;
-        return err;
-    }
-    if (getsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &address, &len) < 0) return errno;
-    if (address.s_addr == htonl(INADDR_ANY)) return 0;
-    if (!inet_ntop(AF_INET, &address, text, sizeof text)) return errno;
-    return ls_iface_find(text, strlen(text), index);
-}
-
 /* ---- mcast in bind and connect ---- */
 
 int ls_mcast_receive(int fd, const ls_Addr *addr) {
@@ -169,15 +132,77 @@ int ls_mcast_receive(int fd, const ls_Addr *addr) {
     return !err && ls_addr_isgroup(addr) ? ls_mcast_join(fd, addr, NULL) : err;
 }
 
-static int set_hops(int fd, int family, int ttl) {
-    unsigned char hops = (unsigned char)ttl; /* OpenBSD takes no int here */
-    if (family == AF_INET6) return ls_fd_setint(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ttl);
-    return ls_fd_setbytes(fd, IPPROTO_IP, IP_MULTICAST_TTL, &hops, sizeof hops);
+#if LS_HAVE_IP_MREQN
+typedef struct ip_mreqn Ipv4Interface;
+
+static int ipv4_interface(unsigned index, Ipv4Interface *choice) {
+    memset(choice, 0, sizeof *choice);
+    choice->imr_ifindex = (int)index;
+    return 0;
+}
+#define INTERFACE_OF(choice) (choice)
+#else
+typedef struct ip_mreq Ipv4Interface;
+
+/* Without ip_mreqn an interface is named by its first IPv4 address. */
+static int ipv4_interface(unsigned index, Ipv4Interface *choice) {
+    memset(choice, 0, sizeof *choice);
+    return index ? ls_iface_address(index, &choice->imr_interface) : 0;
+}
+#define INTERFACE_OF(choice) (choice).imr_interface
+#endif
+
+/* ---- sending ---- */
+
+int ls_mcast_setoctet(int fd, int option, int value) {
+    unsigned char octet = (unsigned char)value; /* OpenBSD takes no int here */
+    return set(fd, IPPROTO_IP, option, &octet, sizeof octet);
+}
+
+static int leave_by_ipv4(int fd, unsigned index) {
+    Ipv4Interface choice;
+    int err = ipv4_interface(index, &choice);
+#if LS_HAVE_IP_MREQN
+    /* Asked for it, the kernel tells the address alone. Where there is none, the index does. */
+    if (index) ls_iface_address(index, &choice.imr_address);
+#endif
+    return err ? err : set(fd, IPPROTO_IP, IP_MULTICAST_IF, &INTERFACE_OF(choice), sizeof INTERFACE_OF(choice));
+}
+
+int ls_mcast_setinterface(int fd, int family, unsigned index) {
+    int err;
+    if (family != AF_INET6) return leave_by_ipv4(fd, index);
+    err = set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
+    if (!err) leave_by_ipv4(fd, index); /* many systems refuse it */
+    return err;
+}
+
+int ls_mcast_getinterface(int fd, int family, unsigned *index) {
+    struct in_addr address;
+    size_t size = family == AF_INET6 ? sizeof *index : sizeof address;
+    int err;
+    *index = 0;
+    if (family == AF_INET6) return ls_fd_getopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index, &size);
+    err = ls_fd_getopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &address, &size);
+    if (!err && address.s_addr != INADDR_ANY) ls_iface_having(&address, index); /* it may have lost the address */
+    return err;
+}
+
+/* ---- mcast in connect ---- */
+
+static int send_ipv4(int fd, unsigned index, int ttl) {
+    int err = ls_mcast_setoctet(fd, IP_MULTICAST_TTL, ttl);
+    return err || index == 0 ? err : leave_by_ipv4(fd, index);
+}
+
+static int send_ipv6(int fd, unsigned index, int ttl) {
+    int err = ls_fd_setint(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ttl);
+    return err || index == 0 ? err : set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
 }
 
 int ls_mcast_send(int fd, const ls_Addr *addr, int ttl) {
-    int family = addr->u.sa.sa_family, err = ls_fd_setint(fd, SOL_SOCKET, SO_BROADCAST, 1);
-    unsigned index = family == AF_INET6 ? addr->u.in6.sin6_scope_id : addr->ifindex;
-    if (!err) err = set_hops(fd, family, ttl);
-    return err || index == 0 ? err : ls_mcast_setinterface(fd, family, index);
+    int err = ls_fd_setint(fd, SOL_SOCKET, SO_BROADCAST, 1);
+    if (err) return err;
+    if (addr->u.sa.sa_family == AF_INET6) return send_ipv6(fd, addr->u.in6.sin6_scope_id, ttl);
+    return send_ipv4(fd, addr->ifindex, ttl);
 }

@@ -24,6 +24,7 @@
 enum {
     WORKERS = 16,           /* the most threads; a new one only where all others are at work */
     STACK = 1024 * 1024,    /* of a thread: room for what resolvers load as modules */
+    STACK_STEP = 64 * 1024, /* what it grows by with each fork, see after_fork_in_child */
     IDLE_SECONDS = 10,      /* then a thread ends */
     FORK_MILLISECONDS = 50, /* the most that a fork waits for look-ups, see before_fork */
     THOUSAND = 1000,
@@ -61,7 +62,9 @@ static struct Crew {
     int waiting, asking;    /* queries in line */
     int forks;              /* that are going on: nobody begins to ask */
     int prepared;
-} crew = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, NULL, 0, 0, 0, 0, 0, 0 };
+    size_t stack;           /* of a new thread */
+} crew = { .mutex = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .rest = PTHREAD_COND_INITIALIZER,
+           .stack = STACK };
 
 static void lock(void) { pthread_mutex_lock(&crew.mutex); }
 
@@ -212,7 +215,7 @@ static int hire(void) {
     if (err) return err;
     sigfillset(&all);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, STACK);
+    pthread_attr_setstacksize(&attributes, crew.stack);
     pthread_sigmask(SIG_SETMASK, &all, &mask);
     err = pthread_create(&thread, &attributes, work, NULL);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
@@ -249,9 +252,12 @@ static void after_fork(void) {
     unlock();
 }
 
-/* What was in line is lost. Its bell rings in this process alone, and does so now: whoever waits comes to ask. */
+/* What was in line is lost. Its bell rings in this process alone, and does so now: whoever waits comes to ask.
+   glibc gives a new thread the stack of one that a fork has ended, and with it the sockets that the resolver had open
+   there, which are still the parent's, too. So the new ones need larger stacks. */
 static void after_fork_in_child(void) {
     ls_Query *q;
+    if (crew.asking > 0) crew.stack += STACK_STEP;
     pthread_cond_init(&crew.work, NULL);
     pthread_cond_init(&crew.rest, NULL);
     crew.workers = crew.idle = crew.forks = 0;

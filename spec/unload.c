@@ -1,0 +1,73 @@
+/* Lua states are closed while their lookups run, which unloads the library; the threads go on and end later, and nothing
+   crashes. "unload CPATH", under spec/silent/run: this program is the name server, and answers only when all is closed.
+   It must not be linked with the library. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+enum { STATES = 20, PATIENCE = 20000 /* milliseconds */ };
+
+static const char program[] =
+    "package.cpath = ...\n"
+    "local lsocket = require 'lsocket'\n"
+    "lookups = {}\n"
+    "for i = 1, 5 do lookups[i] = assert(lsocket.lookup('name' .. i .. '.example')) end\n"
+    "assert(lsocket.select({ lookups[1] }, 0.01) == false and lookups[1]:result() == false)\n";
+
+static int run(const char *cpath) {
+    lua_State *L = luaL_newstate();
+    int failed;
+    luaL_openlibs(L);
+    failed = luaL_loadstring(L, program);
+    lua_pushstring(L, cpath);
+    failed = failed || lua_pcall(L, 1, 0, 0);
+    if (failed) fprintf(stderr, "unload: %s\n", lua_tostring(L, -1));
+    lua_close(L);
+    return failed;
+}
+
+static int count_entries(const char *path) {
+    DIR *directory = opendir(path);
+    int count = 0;
+    while (directory && readdir(directory)) count++;
+    if (directory) closedir(directory);
+    return count - 2;
+}
+
+/* Answers every question with "no such name" until no look-up has asked for a while. Answers how many there were. */
+static int serve(int server) {
+    struct pollfd entry = { server, POLLIN, 0 };
+    int count = 0;
+    while (poll(&entry, 1, count ? 500 : PATIENCE) > 0) {
+        unsigned char question[512];
+        struct sockaddr_in peer;
+        socklen_t len = sizeof peer;
+        ssize_t size = recvfrom(server, question, sizeof question, 0, (struct sockaddr *)&peer, &len);
+        if (size < 12) continue;
+        question[2] |= 0x80;
+        question[3] = 3;
+        sendto(server, question, (size_t)size, 0, (struct sockaddr *)&peer, len);
+        count++;
+    }
+    return count;
+}
+
+int main(int argc, char **argv) {
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(53), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    int server = socket(AF_INET, SOCK_DGRAM, 0), before, asked, i, failed = argc != 2;
+    if (bind(server, (struct sockaddr *)&address, sizeof address) < 0) return perror("unload"), 1;
+    before = count_entries("/proc/self/fd");
+    for (i = 0; i < STATES && !failed; i++) failed = run(argv[1]);
+    asked = serve(server);
+    printf("%d states closed, %d questions answered later, %d threads, %d descriptors more\n", i, asked,
+           count_entries("/proc/self/task"), count_entries("/proc/self/fd") - before);
+    return failed || asked == 0 || count_entries("/proc/self/fd") != before;
+}
