@@ -43,9 +43,10 @@ local function receive(t, sock, count)
   return text
 end
 
-local function send_all(t, sock, text)
+-- Sends a string, or an array of strings of so many bytes.
+local function send_all(t, sock, data, size)
   local sent = 0
-  while sent < #text do sent = sent + t.io(sock, "w", "send", text, sent + 1) end
+  while sent < (size or #data) do sent = sent + t.io(sock, "w", "send", data, sent + 1) end
 end
 
 -- ---- opening ----
@@ -135,8 +136,8 @@ end)
 add("pair", function(t, ls)
   for _, type in ipairs{ "tcp", "udp", "seqpacket" } do
     local a, b = t.must(ls, "pair", type)
-    t.io(a, "w", "send", type)
-    t.check(t.io(b, "r", "recv") == type, "received something else")
+    send_all(t, a, type)
+    t.check(receive(t, b, #type) == type, "received something else")
     t.must(a, "shutdown", "w")
     t.must(a, "close")
     t.must(b, "close")
@@ -167,8 +168,8 @@ add("descriptors", function(t, ls)
   local fd = t.must(copy, "detach")
   local again = adopt(t, ls, fd)
   t.check(again:getfd() == fd, "another descriptor")
-  t.io(again, "w", "send", "passed on")
-  t.check(t.io(b, "r", "recv") == "passed on", "received something else")
+  send_all(t, again, "passed on")
+  t.check(receive(t, b, 9) == "passed on", "received something else")
   t.must(again, "close")
   t.must(a, "close")
   fd = b:getfd()
@@ -180,10 +181,10 @@ end)
 add("pipes", function(t, ls)
   local r, w = torture.pipe()
   local reader, writer = t.quietly(ls.fromfd, r), t.quietly(ls.fromfd, w)
-  t.io(writer, "w", "send", "through")
+  send_all(t, writer, "through")
   t.check(receive(t, reader, 7) == "through", "received something else")
-  t.io(writer, "w", "send", { "in ", ("p"):rep(100), "ieces" })
-  t.check(#receive(t, reader, 4) == 4, "received something else")
+  send_all(t, writer, { "in ", ("p"):rep(100), "ieces" }, 108)
+  t.check(receive(t, reader, 108) == "in " .. ("p"):rep(100) .. "ieces", "received something else")
   t.must(writer, "close")
   t.must(reader, "close")
 end)
@@ -216,7 +217,7 @@ add("shutdown", function(t, ls)
   local client, server = tcp(t, ls)
   t.must(client, "shutdown", "w")
   t.check(t.io(server, "r", "recv") == nil, "no end")
-  t.io(server, "w", "send", "still here")
+  send_all(t, server, "still here")
   t.check(receive(t, client, 10) == "still here", "received something else")
   t.must(server, "shutdown")
 end)
@@ -264,8 +265,7 @@ add("an array", function(t, ls)
   local list, long = {}, ("l"):rep(100)
   for i = 1, 60 do list[i] = i % 3 == 0 and long or i end
   local text = table.concat(list)
-  local sent = 0
-  while sent < #text do sent = sent + t.io(client, "w", "send", list, sent + 1) end
+  send_all(t, client, list, #text)
   t.check(receive(t, server, #text) == text, "the data is another")
 end)
 
@@ -361,13 +361,14 @@ add("the queue of errors", function(t, ls)
 end)
 
 add("descriptors on their way", function(t, ls)
+  t.silent "getsockopt getsockname getpeername fcntl fcntl(F_SETFL)" -- what is unknown can be passed on
   for _, type in ipairs{ "tcp", "udp" } do
     local a, b = pair(t, ls, type)
     local one, two = pair(t, ls)
-    t.io(a, "w", "sendfds", "two", { one, two:getfd() })
+    t.io(a, "w", "sendfds", "2", { one, two:getfd() })
     local data, list = t.io(b, "r", "recvfds")
-    t.check(data == "two" and #list == 2, "other descriptors")
-    t.io(a, "w", "sendfds", "more", { one, two, one })
+    t.check(data == "2" and #list == 2, "other descriptors")
+    t.io(a, "w", "sendfds", "3", { one, two, one })
     t.check(#select(2, t.io(b, "r", "recvfds", 70000, 1)) == 1, "other descriptors")
     t.check(t.must(a, "peercred").uid, "nobody is there")
   end
@@ -394,9 +395,11 @@ add("options of every kind", function(t, ls)
   set_again(t, client, "nodelay", "keepalive", "linger", "congestion", "ttl", "tos", "device", "usertimeout")
   t.must(client, "getopt", "tcpinfo")
   t.must(listener, "setopt", "deferaccept", 1)
+  if torture.call == "setsockopt" then t.silent "setsockopt" end -- IPv4's, which an IPv6 socket may need not
   local sock = t.quietly(ls.bind, "udp", "::1", 0)
   set_again(t, sock, "ttl", "tos", "mcastif", "mcastloop", "mcastttl", "mtudiscover")
   t.must(sock, "setopt", "mcastif", "lo")
+  if t.spoils "getifaddrs" then t.silent "getifaddrs" end -- IPv4's again
   t.must(sock, "setopt", 1, 9, t.must(sock, "getopt", 1, 9)) -- SO_KEEPALIVE by number
   t.must(ls, "connect", { type = "udp", address = HERE, port = 9, tos = 8, mcastif = HERE })
 end)
