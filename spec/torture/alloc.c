@@ -82,14 +82,15 @@ static int lua_fails(const void *block, size_t size) {
     return 1;
 }
 
+/* The size that Lua gives for a block is not counted with: LuaJIT's is another for a function that was not finished. */
 void *alloc_for_lua(void *nothing, void *block, size_t before, size_t size) {
     void *grown = NULL;
-    size_t old = block ? before : 0; /* else it is the kind of object */
+    size_t old = block ? malloc_usable_size(block) : 0;
     (void)nothing;
     lock();
     if (size == 0) __libc_free(block);
-    else if (size <= old || !lua_fails(block, size)) grown = __libc_realloc(block, size);
-    if (size == 0 || grown) lua_bytes += size - old;
+    else if ((block && size <= before) || !lua_fails(block, size)) grown = __libc_realloc(block, size);
+    if (size == 0 || grown) lua_bytes += malloc_usable_size(grown) - old;
     unlock();
     return grown;
 }

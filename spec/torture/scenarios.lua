@@ -480,6 +480,10 @@ add("lookups that nobody waits for", function(t, ls)
   t.check(#t.must(t.must(ls, "lookup", HERE), "result") == 1, "no address")
 end)
 
+add("now", function(t, ls)
+  t.check(not ls.now or ls.now() <= ls.now(), "the time goes backwards")
+end)
+
 add("interfaces", function(t, ls)
   local found
   for _, record in ipairs(t.must(ls, "getinterfaces")) do found = found or record.addr == HERE end
