@@ -245,7 +245,7 @@ int shutdown(int fd, int how) {
 
 /* What not every kernel has, and nobody must have. */
 static int is_multicast_all(int level, int option) {
-    return (level == IPPROTO_IP && option == IP_MULTICAST_ALL) || (level == IPPROTO_IPV6 && option == IPV6_MULTICAST_ALL);
+    return level == IPPROTO_IPV6 ? option == IPV6_MULTICAST_ALL : level == IPPROTO_IP && option == IP_MULTICAST_ALL;
 }
 
 static int is_extra(int level, int option) {

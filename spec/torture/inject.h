@@ -1,5 +1,5 @@
-/* Failures on order, for spec/torture/main.c: one allocation, or one system call, at a chosen moment. The functions that
-   fail stand in front of the C library's own of the same names; test code only. */
+/* Failures on order, for spec/torture/main.c: one allocation, or one system call, at a chosen moment. The functions
+   that fail stand in front of the C library's own of the same names; test code only. */
 #ifndef TORTURE_INJECT_H
 #define TORTURE_INJECT_H
 

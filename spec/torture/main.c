@@ -3,8 +3,8 @@
      torture faults [SCENARIO]               each system call, with each of its errors
      torture random SEED ROUNDS [SCENARIO]   calls that are interrupted, would block, or do a part of the work
      torture names                           which public functions no scenario calls
-   After each run the state is closed, and nothing may be left: no descriptor, no byte. What the run was told is judged by
-   scene.lua. Ends with "N passed, N failed": a scenario is one. */
+   After each run the state is closed, and nothing may be left: no descriptor, no byte. What the run was told is judged
+   by scene.lua. Ends with "N passed, N failed": a scenario is one. */
 #define _GNU_SOURCE
 #include "inject.h"
 
