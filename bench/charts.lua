@@ -19,6 +19,8 @@ return {
      y = "messages a second, C = 1", level = 1, without = c },
    { workload = "bulk", title = "TCP, 64 KiB a call", kind = "bars", value = ratio, y = "bytes a second, C = 1",
      level = 1, without = c },
+   { workload = "buffer", title = "TCP, lines of 80 bytes", kind = "bars", value = ratio, y = "lines a second, C = 1",
+     level = 1, without = c },
    { workload = "udp", title = "UDP, a datagram a call", kind = "bars", value = ratio, y = "datagrams a second, C = 1",
      level = 1, without = c },
    { workload = "batch", title = "UDP, 32 datagrams a call", kind = "bars", value = ratio,

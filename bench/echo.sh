@@ -19,14 +19,14 @@ servers() { # LUA CONNECTIONS
     echo C lsocket
     if [ "$2" -le 1000 ]; then echo lsocket-select LuaSocket; fi
     if $1 -e 'require "posix.poll"' 2> /dev/null; then echo luaposix; fi
-    echo cqueues luv
+    echo lsocket-loop cqueues luv
 }
 
 # Starts a server, and adds what echo_load is to know of it to $started, the process to $pids.
 start() { # LUA SERVER
     command="$1 bench/echo/$2.lua"
     if [ "$2" = C ]; then command=build/bench/echo_server; fi
-    LUA_CPATH="build/$1/?.so;;" $on_one $command > "$fifo" &
+    LUA_PATH="lib/?.lua;;" LUA_CPATH="build/$1/?.so;;" $on_one $command > "$fifo" &
     pids="$pids $!"
     read -r port < "$fifo" && started="$started $2 $port $!" || failed=1
 }

@@ -26,6 +26,9 @@ return {
    { "bulk", "recv 64 KiB", "lua5.4", "lsocket", "cost of", 1.03, of = "bare binding" },
    { "bulk", "recv 64 KiB", "luajit", "lsocket", "cost of", 1.03, of = "bare binding" },
 
+   { "buffer", "lines of 80 bytes", "lua5.4", "lsocket", "ratio", 0.8 },
+   { "buffer", "lines of 80 bytes", "luajit", "lsocket", "ratio", 0.8 },
+
    { "churn", "accept", "lua5.4", "lsocket", "ratio", 0.95 },
    { "churn", "connect", "lua5.4", "lsocket", "ratio", 0.98 },
 

@@ -162,8 +162,11 @@ end
 
 -- Leaves something behind that runs this when the collector finds it.
 function helper.when_collected(run)
-  if newproxy then getmetatable(newproxy(true)).__gc = run -- luacheck: globals newproxy
-  else setmetatable({}, { __gc = run }) end
+  -- On a stack of its own: on this one a forgotten register could keep it alive.
+  coroutine.wrap(function()
+    if newproxy then getmetatable(newproxy(true)).__gc = run -- luacheck: globals newproxy
+    else setmetatable({}, { __gc = run }) end
+  end)()
 end
 
 -- ---- sockets ----

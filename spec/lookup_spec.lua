@@ -253,13 +253,13 @@ describe("lookup", function()
   it("keeps its list where a finalizer cancels it while the list is told", function()
     need.sandbox(pending)
     for _ = 1, 5 do
-      local lookup, list = lsocket.lookup "twofaced.example", nil
+      local lookup = lsocket.lookup "twofaced.example"
       helper.readable(lookup)
       local pause = collectgarbage("setpause", 1)
       collectgarbage() -- from here on it never rests
       helper.when_collected(function() lookup:cancel() end)
       repeat
-        list = lookup:result()
+        local list = lookup:result()
         if list and not (#list == 2 and list[1].addr == "127.0.0.1" and list[2].addr == "fd99::1") then
           collectgarbage("setpause", pause)
           error "the list has changed"

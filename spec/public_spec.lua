@@ -1,6 +1,8 @@
 -- The public names are the same in the module, the manual, the annotations and the specs, and the documents' examples
 -- run. What each function does is left to the other specs.
 local lsocket = require "lsocket"
+local loop = require "lsocket.loop"
+local stream = require "lsocket.stream"
 local lfs = require "lfs"
 
 local SELF = "public_spec.lua"
@@ -30,12 +32,25 @@ end
 
 -- ---- the names, from where they are ----
 
--- "lsocket.bind", "socket:recv" and so on: what the module and its objects really have.
+-- A task and a server of the loop, which have ended.
+local function loop_objects()
+  return loop.run(function()
+    local server = assert(loop.listen("127.0.0.1", 0))
+    server:close()
+    return loop.spawn(function() end), server
+  end)
+end
+
+-- "lsocket.bind", "socket:recv" and so on: what the modules and their objects really have.
 local function real_names()
   local names = {}
-  for name in pairs(lsocket) do names["lsocket." .. name] = true end
+  for module, table in pairs { lsocket = lsocket, loop = loop, stream = stream } do
+    for name in pairs(table) do names[module .. "." .. name] = true end
+  end
   local objects = { assert(lsocket.bind("udp", "127.0.0.1", 0)), assert(lsocket.poller()), lsocket.batch(1),
-    assert(lsocket.lookup "127.0.0.1") }
+    lsocket.buffer(), assert(lsocket.lookup "127.0.0.1") }
+  local task, server = loop_objects()
+  for _, object in ipairs { task, server, stream.new((assert(lsocket.pair()))) } do objects[#objects + 1] = object end
   for _, object in ipairs(objects) do
     local metatable = getmetatable(object)
     for name in pairs(metatable.__index) do names[metatable.__type .. ":" .. name] = true end
@@ -62,14 +77,19 @@ local function documented()
   return signatures
 end
 
--- The annotated functions with their parameters as one text, and the constants.
+-- The annotated functions with their parameters, those of overloads too, as one text, and the constants.
 local function annotated()
-  local names = {}
-  for line in lines_of(read("types/lsocket.lua")) do
+  local names, further = {}, ""
+  local text = read("types/lsocket.lua") .. read("types/lsocket/loop.lua") .. read("types/lsocket/stream.lua")
+  for line in lines_of(text) do
     local class, separator, name, parameters = line:match("^function (%a+)([.:])([%w_]+)(%b()) end$")
     if class then
-      names[class:lower() .. separator .. name] = parameters
+      names[class:lower() .. separator .. name] = parameters .. further
+      further = ""
     else
+      for parameter in (line:match("^%-%-%-@overload fun(%b())") or ""):gmatch("(%w+)%??:") do
+        further = further .. " " .. parameter
+      end
       name = line:match("^lsocket%.([%w_]+) = ")
       if name then names["lsocket." .. name] = "" end
     end
@@ -90,8 +110,9 @@ local function exercised(names)
   local used, text = {}, other_specs()
   for name in pairs(names) do
     local base = name:match("[%w_]+$")
+    local module = name:match("^%w+")
     local patterns = name:find(":", 1, true) and { ":" .. base .. "%f[^%w_]%s*[%(\"{]" }
-      or { "%f[%w_]lsocket%." .. base .. "%f[^%w_]", "%f[%w_]ls%." .. base .. "%f[^%w_]" }
+      or { "%f[%w_]" .. module .. "%." .. base .. "%f[^%w_]", "%f[%w_]ls%." .. base .. "%f[^%w_]" }
     for _, pattern in ipairs(patterns) do
       if text:find(pattern) then used[name] = true end
     end

@@ -1,6 +1,6 @@
-/* Lua states are closed while their lookups run, which unloads the library; the threads go on and end later, and nothing
-   crashes. "unload CPATH", under spec/silent/run: this program is the name server, and answers only when all is closed.
-   It must not be linked with the library. */
+/* Lua states are closed while their lookups run, which unloads the library; the threads go on and end later, and
+   nothing crashes. "unload CPATH", under spec/silent/run: this program is the name server, and answers only when all is
+   closed. It must not be linked with the library. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <netinet/in.h>
@@ -61,8 +61,9 @@ static int serve(int server) {
 }
 
 int main(int argc, char **argv) {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(53), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(53) };
     int server = socket(AF_INET, SOCK_DGRAM, 0), before, asked, i, failed = argc != 2;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (bind(server, (struct sockaddr *)&address, sizeof address) < 0) return perror("unload"), 1;
     before = count_entries("/proc/self/fd");
     for (i = 0; i < STATES && !failed; i++) failed = run(argv[1]);

@@ -64,6 +64,8 @@ local function set(...)
 end
 
 local none = set()
+local anything = {}
+for name in pairs(odd) do anything[name] = true end
 local strings = "empty string,string,NUL string,string with NUL,path with NUL,digits with NUL,negative string," ..
   "long string,long digits,long path,long abstract name"
 local names = set "empty string,string,negative string,long string,long digits,long path,long abstract name"
@@ -111,6 +113,7 @@ local functions = {
       none, none } },
   poller = { args = fixed "poll", may = { set "nil" } },
   batch = { args = fixed(1, 100), may = { set("one", with_nul), set("nil,one", with_nul) } },
+  buffer = { args = fixed(100), may = { set("nil,one,70000,2^31-1", with_nul) } },
 }
 
 local function batch()
@@ -151,8 +154,8 @@ local methods = {
   detach = socket_only,
   dup = socket_only,
   inherit = { args = function() return udp(), true end, may = { none, set "nil,true,false" } },
-  setopt = { args = function() return udp(), "rcvbuf", 4096 end, may = { none, none, set(counts) } },
-  getopt = { args = function() return udp(), "rcvbuf" end, may = { none, none } },
+  setopt = { args = function() return udp(), "rcvbuf", 4096 end, shifts = true, may = { none, none, set(counts) } },
+  getopt = { args = function() return udp(), "rcvbuf" end, shifts = true, may = { none, none } },
   recvmsg = { args = function() return udp(), 10, {} end, may = { none, set("nil", counts), set "nil,table" } },
   recverr = { args = function() return udp(), 10, {} end, may = { none, set("nil", counts), set "nil,table" } },
   sendmsg = { args = function() return udp(), { data = "x", address = "127.0.0.1", port = 9 } end,
@@ -165,6 +168,16 @@ local methods = {
   recvmany = { args = function() return full(), batch() end, may = { none, none } },
   sendmany = { args = function() return udp(), batch(), "127.0.0.1", 9 end,
     may = { none, none, set "nil", set "one" } },
+}
+
+local function listener() return (assert(lsocket.bind("127.0.0.1", 0))) end
+
+-- The methods that take options by number, too: TCP_NODELAY of IPPROTO_TCP.
+local by_number = {
+  setopt = { args = function() return listener(), 6, 1, 1 end,
+    may = { none, set(counts), set(counts), set(strings, integers) } },
+  getopt = { args = function() return listener(), 6, 1, 4 end,
+    may = { none, set(counts), set(counts), set("nil,zero,one", with_nul) } },
 }
 
 local metamethods = { __gc = socket_only, __close = socket_only, __tostring = socket_only }
@@ -202,6 +215,27 @@ local batch_methods = {
 
 local batch_metamethods = { __gc = batch_only, __len = batch_only, __tostring = batch_only }
 
+local function buffer()
+  local made = lsocket.buffer()
+  made:append "one\ntwo\n"
+  return made
+end
+
+local buffer_only = { args = buffer, may = { none } }
+
+local buffer_methods = {
+  recv = { args = function() return buffer(), full(), 10 end, may = { none, none, set("nil", counts) } },
+  append = { args = function() return buffer(), "x" end, may = { none, set(strings, numbers, "NaN") } },
+  line = { args = function() return buffer(), false end, may = { none, anything } },
+  upto = { args = function() return buffer(), "\n", 10 end,
+    may = { none, set(strings, numbers, "NaN"), set("nil,one,70000,2^31-1", with_nul) } },
+  take = { args = function() return buffer(), 3 end, may = { none, set(counts) } },
+  some = { args = function() return buffer(), 3 end, may = { none, set("nil", counts) } },
+  clear = buffer_only,
+}
+
+local buffer_metamethods = { __gc = buffer_only, __len = buffer_only, __tostring = buffer_only }
+
 local function lookup() return (assert(lsocket.lookup "127.0.0.1")) end
 
 local lookup_only = { args = lookup, may = { none } }
@@ -215,6 +249,7 @@ local classes = {
   socket = { object = closed_socket, methods = methods, metamethods = metamethods },
   poller = { object = poller, methods = poller_methods, metamethods = poller_metamethods },
   batch = { object = batch, methods = batch_methods, metamethods = batch_metamethods },
+  buffer = { object = buffer, methods = buffer_methods, metamethods = buffer_metamethods },
   lookup = { object = lookup, methods = lookup_methods, metamethods = lookup_metamethods },
 }
 
@@ -271,6 +306,14 @@ for name, row in pairs(functions) do
   describe(name, function()
     it("refuses wrong values in every place", function()
       try_all(lsocket[name], row)
+    end)
+  end)
+end
+
+for name, row in pairs(by_number) do
+  describe("the method socket:" .. name .. " by number", function()
+    it("refuses wrong values in every place", function()
+      try_all(getmetatable(closed_socket()).__index[name], row)
     end)
   end)
 end

@@ -33,6 +33,9 @@ static inline lua_Number ls_tonumber(lua_State *L, int index, int *is) {
 }
 #endif
 
+/* Does lua_pushlstring copy the bytes before the collector may run a finalizer? */
+#define LS_PUSH_COPIES_FIRST (LUA_VERSION_NUM >= 504)
+
 /* The C file in an object of Lua's io library, which lua_touserdata tells; NULL: it is closed. */
 static inline FILE *ls_tofile(void *object) {
 #if LUA_VERSION_NUM >= 502

@@ -23,6 +23,7 @@ int luaopen_lsocket(lua_State *L) {
     ls_select_open(L);
     ls_poller_open(L);
     ls_batch_open(L);
+    ls_buffer_open(L);
     ls_message_open(L);
     ls_pass_open(L);
     ls_option_open(L);

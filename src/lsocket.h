@@ -12,6 +12,7 @@ void ls_descriptor_open(lua_State *L);
 void ls_select_open(lua_State *L);
 void ls_poller_open(lua_State *L);
 void ls_batch_open(lua_State *L);
+void ls_buffer_open(lua_State *L);
 void ls_message_open(lua_State *L);
 void ls_pass_open(lua_State *L);
 void ls_option_open(lua_State *L);

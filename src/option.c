@@ -189,6 +189,7 @@
 #define FLAG LS_KIND_FLAG, 0, 1
 #define INTEGER(low, high) LS_KIND_INTEGER, low, high
 #define BUFFER LS_KIND_BUFFER, 0, INT_MAX / 2 /* the kernel doubles it */
+#define FORCED LS_KIND_FORCED, 0, INT_MAX / 2
 #define SECONDS(low) LS_KIND_SECONDS, low, INT_MAX
 #define MILLISECONDS(low) LS_KIND_MILLISECONDS, low, INT_MAX
 #define MICROSECONDS(low) LS_KIND_MICROSECONDS, low, INT_MAX
@@ -216,8 +217,8 @@ static const ls_Option options[] = {
     { "device", BOUND },
     { "rcvbuf", BUFFER, SOCKET(SO_RCVBUF) },
     { "sndbuf", BUFFER, SOCKET(SO_SNDBUF) },
-    { "rcvbufforce", BUFFER, SOCKET(SO_RCVBUFFORCE) },
-    { "sndbufforce", BUFFER, SOCKET(SO_SNDBUFFORCE) },
+    { "rcvbufforce", FORCED, SOCKET(SO_RCVBUFFORCE) },
+    { "sndbufforce", FORCED, SOCKET(SO_SNDBUFFORCE) },
     { "rcvlowat", INTEGER(1, INT_MAX), SOCKET(SO_RCVLOWAT) },
     { "linger", LINGER, SOCKET(SO_LINGER) },
     { "oobinline", FLAG, SOCKET(SO_OOBINLINE) },
@@ -257,8 +258,8 @@ static const ls_Option options[] = {
     { "mcastloop", OCTETFLAG, IP(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP) },
     { "mcastif", MCASTIF, IP(IP_MULTICAST_IF, IPV6_MULTICAST_IF) },
     { "mcastall", FLAG, IP(IP_MULTICAST_ALL, IPV6_MULTICAST_ALL) },
-    /* Linux tells an IPv6 socket of IPv4's packets, too, with the address in IPv6's form; asked for both, it tells twice.
-       It does not so for the others. */
+    /* An IPv6 socket of Linux's tells of IPv4's packets, too, with the address in IPv6's form, and told both, it tells
+       twice. Not so with the others. */
     { "pktinfo", FLAG, IP_ONCE(PKTINFO, IPV6_RECVPKTINFO) },
     { "recvttl", FLAG, IP(IP_RECVTTL, IPV6_RECVHOPLIMIT) },
     { "recvtos", FLAG, IP(IP_RECVTOS, IPV6_RECVTCLASS) },

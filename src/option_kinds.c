@@ -1,4 +1,4 @@
-/* The kinds of values that options have: how each is read, set and told. Which options there are is left to option.c. */
+/* Kinds of values that options have: how they are read, set and told. Which options there are is left to option.c. */
 #include "option_kinds.h"
 
 #include "err.h"
@@ -78,6 +78,15 @@ static int get_buffer(lua_State *L, const ls_Socket *s, const ls_Option *o) {
     int value = 0, err = ls_option_getint(s, o, &value);
     lua_pushinteger(L, LS_HAVE_DOUBLED_BUFFERS ? value / 2 : value);
     return err;
+}
+
+/* What SO_RCVBUFFORCE and SO_SNDBUFFORCE have set, SO_RCVBUF and SO_SNDBUF tell. */
+static int get_forced(lua_State *L, const ls_Socket *s, const ls_Option *o) {
+    ls_Option plain = *o;
+#ifdef SO_RCVBUFFORCE
+    if (o->number != LS_OPTION_ABSENT) plain.number = o->number == SO_RCVBUFFORCE ? SO_RCVBUF : SO_SNDBUF;
+#endif
+    return get_buffer(L, s, &plain);
 }
 
 static int set_octet(const ls_Socket *s, const ls_Setting *setting) {
@@ -199,7 +208,10 @@ typedef struct Choice {
 /* How large a packet may be, and what becomes of larger ones: ip(7). */
 static const Choice discoveries[] = {
 #ifdef IP_PMTUDISC_DO
-    { "want", IP_PMTUDISC_WANT }, { "dont", IP_PMTUDISC_DONT }, { "do", IP_PMTUDISC_DO }, { "probe", IP_PMTUDISC_PROBE },
+    { "want", IP_PMTUDISC_WANT },
+    { "dont", IP_PMTUDISC_DONT },
+    { "do", IP_PMTUDISC_DO },
+    { "probe", IP_PMTUDISC_PROBE },
 #else
     { "want", 1 }, { "dont", 0 }, { "do", 2 }, { "probe", 3 }, /* nobody to be told */
 #endif
@@ -310,8 +322,8 @@ typedef struct Field {
     unsigned size;
 } Field;
 
-/* struct tcp_info as the kernel has it, which adds to the end of it, and the headers follow years later. Each field lies
-   at a multiple of its size, on every machine. */
+/* struct tcp_info as the kernel has it, which adds to the end of it; the C library's headers follow years later. Each
+   field lies at a multiple of its size, on every machine. */
 static const Field fields[] = {
     { "state", 1 }, { "ca_state", 1 }, { "retransmits", 1 }, { "probes", 1 }, { "backoff", 1 }, { "options", 1 },
     { NULL, 1 }, { NULL, 1 },
@@ -384,6 +396,7 @@ const ls_OptionKind ls_option_kinds[] = {
     [LS_KIND_FLAG] = { read_flag, set_int, get_flag },
     [LS_KIND_INTEGER] = { read_integer, set_int, get_integer },
     [LS_KIND_BUFFER] = { read_integer, set_int, get_buffer },
+    [LS_KIND_FORCED] = { read_integer, set_int, get_forced },
     [LS_KIND_SECONDS] = { read_seconds, set_int, get_integer },
     [LS_KIND_MILLISECONDS] = { read_milliseconds, set_int, get_milliseconds },
     [LS_KIND_MICROSECONDS] = { read_microseconds, set_int, get_microseconds },

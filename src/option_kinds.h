@@ -8,6 +8,7 @@ enum { /* in the order of ls_option_kinds */
     LS_KIND_FLAG,
     LS_KIND_INTEGER,
     LS_KIND_BUFFER,        /* bytes, without what the kernel adds for itself */
+    LS_KIND_FORCED,        /* the same, set in another way than it is read */
     LS_KIND_SECONDS,       /* seconds, and in units of the kernel's: */
     LS_KIND_MILLISECONDS,
     LS_KIND_MICROSECONDS,

@@ -55,8 +55,8 @@ ls_Socket *ls_socket_checkslowly(lua_State *L) {
     return s;
 }
 
-/* obj:getfd(), for what is no socket of ours: a poller, a LuaSocket object, an object of the program's own. Raises where
-   it fails, as a lookup's does that finds no descriptor left. */
+/* obj:getfd(), for what is no socket of ours: a poller, a LuaSocket object, an object of the program's own. Raises
+   where it fails, as a lookup's does that finds no descriptor left. */
 static int call_getfd(lua_State *L, int index) {
     int type = lua_type(L, index), fd;
     if (type != LUA_TTABLE && type != LUA_TUSERDATA) return LS_SOCKET_NONE;

@@ -18,7 +18,8 @@ enum { /* its fields */
     LS_STATE_FORGET,     /* the function behind ls_state_forget */
     LS_STATE_BATCH,      /* the metatable of batches */
     LS_STATE_LOOKUP,     /* the metatable of lookups */
-    LS_STATE_SIZE = LS_STATE_LOOKUP
+    LS_STATE_BUFFER,     /* the metatable of buffers */
+    LS_STATE_SIZE = LS_STATE_BUFFER
 };
 
 /* The userdata at this place of the stack, if it is an object of the library: one of at least that size, which begins

@@ -164,6 +164,11 @@ function lsocket.poller(backend) end
 ---@return lsocket.Batch batch  empty
 function lsocket.batch(count, size) end
 
+---Makes a buffer, which gives the bytes of a stream out as lines or other records.
+---@param max integer?           the longest record in bytes, without its delimiter; as long as memory lasts by default
+---@return lsocket.Buffer buffer  empty
+function lsocket.buffer(max) end
+
 ---The addresses of a host, each once, in the system's order. Blocks, but for numeric addresses.
 ---@param name string                    host name or numeric address
 ---@return lsocket.Address[]? addresses  or nil
@@ -171,7 +176,8 @@ function lsocket.batch(count, size) end
 ---@return string? symbol                the error's symbol: "EAI_NONAME", "EAI_AGAIN"
 function lsocket.resolve(name) end
 
----Begins to look up the addresses of a host, and returns at once. Wait until select or a poller finds the object readable.
+---Begins to look up the addresses of a host, and returns at once. Wait until select or a poller finds the object
+---readable.
 ---@param name string                    host name or numeric address
 ---@param family ("inet" | "inet6")?     IPv4 or IPv6 only; any by default
 ---@return lsocket.Lookup? lookup        or nil
@@ -184,6 +190,10 @@ function lsocket.lookup(name, family) end
 ---@return string? message                  the system's text
 ---@return string? name                     the error's symbol
 function lsocket.getinterfaces() end
+
+---Seconds since some moment, by a clock that nobody sets.
+---@return number seconds
+function lsocket.now() end
 
 ---@type string
 lsocket.INADDR_ANY = "0.0.0.0"
@@ -270,6 +280,55 @@ function Batch:clear() end
 ---Makes the datagrams that have been sent ready to be sent again.
 ---@return true
 function Batch:rewind() end
+
+---Bytes in order: a stream comes in, lines and other records go out. `#buffer` is how many bytes there are.
+---A record that is longer than the buffer's max is an error, `"EMSGSIZE"`, and stays where it is.
+---@class lsocket.Buffer
+local Buffer = {}
+
+---Receives from a socket into the buffer. A datagram is taken whole.
+---@param socket lsocket.Socket
+---@param size integer?             the most that is wanted in bytes, 0 to 2147483647; 65536 by default
+---@return integer | false | nil count  bytes that came; false: nothing there; nil alone: the stream has ended
+---@return string? message          the system's text
+---@return string? name             the error's symbol: "ECONNRESET"
+function Buffer:recv(socket, size) end
+
+---Puts a string behind what is there.
+---@param data string | number  a number as its text
+---@return true?
+---@return string? message      the system's text
+---@return string? name         "ENOMEM"
+function Buffer:append(data) end
+
+---Takes the next line.
+---@param keep boolean?               with its end, which is LF or CR LF
+---@return string | false | nil line  false: it is not complete
+---@return string? message            "record too long"
+---@return string? name               "EMSGSIZE"
+function Buffer:line(keep) end
+
+---Takes what is before a delimiter, which goes, too.
+---@param delimiter string              at least one byte
+---@param max integer?                  the longest record for this call, 1 to 2147483647; the buffer's by default
+---@return string | false | nil record  false: it is not complete
+---@return string? message              "record too long"
+---@return string? name                 "EMSGSIZE", "ENOMEM"
+function Buffer:upto(delimiter, max) end
+
+---Takes exactly so many bytes.
+---@param count integer         0 to 2147483647
+---@return string | false data  false: there are not so many
+function Buffer:take(count) end
+
+---Takes what is there.
+---@param most integer?         the most bytes, 0 to 2147483647; all by default
+---@return string | false data  false: it is empty
+function Buffer:some(most) end
+
+---Forgets all bytes.
+---@return true
+function Buffer:clear() end
 
 ---A name that is being looked up.
 ---@class lsocket.Lookup
@@ -496,20 +555,33 @@ function Socket:join(group, interface, source) end
 ---@return string? name                 the error's symbol: "EADDRNOTAVAIL": not joined
 function Socket:leave(group, interface, source) end
 
----Options of sockets.
----@alias lsocket.Option "rcvbuf" | "sndbuf" | "segment" | "gro"
+---Options of sockets; the manual's table says what each takes.
+---@alias lsocket.Option
+---| "reuseaddr" | "reuseport" | "reuseportlb" | "broadcast" | "dontroute" | "device" | "rcvbuf" | "sndbuf"
+---| "rcvbufforce" | "sndbufforce" | "rcvlowat" | "linger" | "oobinline" | "timestamp" | "passcred" | "priority"
+---| "mark" | "busypoll" | "incomingcpu" | "error" | "type" | "domain" | "protocol" | "acceptconn" | "keepalive"
+---| "keepidle" | "keepintvl" | "keepcnt" | "usertimeout" | "syncnt" | "nodelay" | "cork" | "quickack" | "maxseg"
+---| "congestion" | "fastopen" | "fastopenconnect" | "deferaccept" | "notsentlowat" | "tcpinfo" | "v6only" | "ttl"
+---| "tos" | "mcastttl" | "mcastloop" | "mcastif" | "mcastall" | "pktinfo" | "recvttl" | "recvtos" | "recverr"
+---| "mtudiscover" | "mtu" | "freebind" | "transparent" | "bindaddressnoport" | "segment" | "gro"
 
----Sets an option.
+---The value of an option that is set by number: a C int, or bytes.
+---@alias lsocket.Bytes integer | string
+
+---Sets an option, by name or by the system's numbers.
+---@overload fun(self: lsocket.Socket, level: integer, number: integer, value: lsocket.Bytes): true?, string?, string?
 ---@param name lsocket.Option
----@param value integer | boolean  as the manual's table of options says
+---@param value integer | number | boolean | string  as the manual's table of options says
 ---@return true? ok                set
 ---@return string? message         the system's text
 ---@return string? symbol          the error's symbol: "ENOPROTOOPT": this platform or socket has it not
 function Socket:setopt(name, value) end
 
----What an option is set to.
+---What an option is set to. By number: an integer, or with a size the bytes.
+---@overload fun(self: lsocket.Socket, level: integer, number: integer): integer?, string?, string?
+---@overload fun(self: lsocket.Socket, level: integer, number: integer, size: integer): string?, string?, string?
 ---@param name lsocket.Option
----@return integer | boolean | nil value
+---@return integer | number | boolean | string | table | nil value
 ---@return string? message         the system's text
 ---@return string? symbol          the error's symbol: "ENOPROTOOPT"
 function Socket:getopt(name) end

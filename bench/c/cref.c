@@ -65,6 +65,7 @@ static const luaL_Reg cref_system[] = {
 
 static const luaL_Reg *const tables[] = {
     cref_system, cref_tcp, cref_select_functions, cref_churn, cref_memory, cref_instructions, cref_udp,
+    cref_buffer,
 };
 
 /* A loop, as luaL_register and luaL_setfuncs are not in every Lua. */

@@ -12,6 +12,7 @@ extern const luaL_Reg cref_churn[];
 extern const luaL_Reg cref_memory[];
 extern const luaL_Reg cref_instructions[];
 extern const luaL_Reg cref_udp[];
+extern const luaL_Reg cref_buffer[];
 
 /* An integer argument: a descriptor, a count, a size. */
 int cref_int(lua_State *L, int arg);

@@ -2,9 +2,9 @@
 local loop = require "lsocket.loop"
 
 local function echo(client)
-   for data in client.readsome, client do
-      if not client:write(data) then break end
-   end
+   repeat
+      local data = client:readsome()
+   until not data or not client:write(data)
 end
 
 loop.run(function()

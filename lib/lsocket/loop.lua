@@ -4,8 +4,7 @@ local stream = require "lsocket.stream"
 local tasks = require "lsocket.tasks"
 
 local loop = {
-  run = tasks.run, step = tasks.step, getfd = tasks.getfd, now = lsocket.now,
-  sleep = tasks.sleep, pcall = tasks.pcall,
+  getfd = tasks.getfd, now = lsocket.now, pcall = tasks.pcall,
 }
 
 local HEAD_START = 0.25 -- seconds that an address has before the next one is tried, too: RFC 8305
@@ -19,8 +18,8 @@ local function check_number(value, arg, name)
 end
 
 local function check_function(value, arg, name)
-  local metatable = getmetatable(value)
-  if type(value) ~= "function" and not (type(metatable) == "table" and metatable.__call) then
+  local meta = getmetatable(value)
+  if type(value) ~= "function" and not (type(meta) == "table" and meta.__call) then
     error(("bad argument #%d to '%s' (function expected, got %s)"):format(arg, name, type(value)), 3)
   end
 end
@@ -35,6 +34,24 @@ end
 function tasks.report(task, trace)
   local ok, problem = pcall(loop.onerror, task, trace)
   if not ok then io.stderr:write("lsocket.loop: onerror: ", tostring(problem), "\n", trace, "\n") end
+end
+
+-- loop.run(fn, ...) -> what fn gives, when no task is left;  raises fn's error
+function loop.run(fn, ...)
+  check_function(fn, 1, "run")
+  return tasks.run(fn, ...)
+end
+
+-- loop.step([timeout]) -> seconds until the next call must come | false: no task is left
+function loop.step(timeout)
+  if timeout ~= nil then check_number(timeout, 1, "step") end
+  return tasks.step(timeout)
+end
+
+-- loop.sleep(seconds) -> true | nil, message, name
+function loop.sleep(seconds)
+  check_number(seconds, 1, "sleep")
+  return tasks.sleep(seconds)
 end
 
 -- loop.spawn(fn, ...) -> task
@@ -56,7 +73,7 @@ end
 local watches = setmetatable({}, { __mode = "kv" })
 
 local function watch_of(object)
-  if type(object) == "table" and getmetatable(object) == stream.metatable then return object end
+  if tasks.is_watch(object) then return object end
   local watch = watches[object]
   if not watch then
     watch = tasks.watch({}, object)
@@ -205,8 +222,8 @@ end
 
 -- ---- servers ----
 
-local Server = { __name = "server", __type = "server" }
-Server.__index = Server
+local Server = {}
+local metatable = { __index = Server, __name = "server", __type = "server" }
 
 -- Listens on each address; one that this machine has not got matters only where no other is left.
 local function bind_all(server, list, arguments)
@@ -233,7 +250,7 @@ function loop.listen(address, port, options)
   end
   local list, message, name = addresses_of(address, options and options.family)
   if not list then return nil, message, name end
-  local server = setmetatable({ watches = {}, options = options }, Server)
+  local server = setmetatable({ watches = {}, options = options }, metatable)
   local arguments = arguments_of(options, port)
   arguments.backlog = arguments.backlog or BACKLOG
   local ok
@@ -297,7 +314,9 @@ local function end_client(task)
 end
 
 local function accept_clients(server, handler)
-  for client, address, port in next_client, server do
+  while true do
+    local client, address, port = next_client(server)
+    if not client then return end
     local task = tasks.spawn(handler, client, address, port)
     task.server, task.client, task.onend = server, client, end_client
     server.handlers[task] = true
@@ -346,6 +365,6 @@ function Server:close(grace)
   if not grace then return true end
   return await_handlers(self, grace)
 end
-Server.__close = Server.close
+metatable.__close = Server.close
 
 return loop

@@ -3,16 +3,18 @@
 local lsocket = require "lsocket"
 local tasks = require "lsocket.tasks"
 
-local await = tasks.await
+local await, await_readable = tasks.await, tasks.await_readable
 
 local stream = {}
-local Stream = { __name = "stream", __type = "stream" }
-Stream.__index = Stream
-stream.metatable = Stream
+local Stream = {}
+local metatable = { __index = Stream, __name = "stream", __type = "stream" }
 
 local SIZE = 65536     -- bytes that are asked for at once
+local MOST = 2147483647 -- what can be asked for
 local LIMIT = 1048576  -- the longest line or record, where nothing else is said
-local BURST = 32       -- as many calls in a row need not wait; then the other tasks have their turn
+local BURST = 64       -- calls in a row that need not wait; then the other tasks have their turn
+
+local streak = 0       -- calls since a task has last waited
 
 -- ---- making one ----
 
@@ -21,12 +23,12 @@ function stream.new(sock, options)
   local self = setmetatable({
     buffer = false,  -- what was received and not read yet; made when it is needed
     dry = true,      -- the last call took all there was: wait before the next one
-    burst = 0,       -- calls since the last wait
+    recv = sock.recv, send = sock.send, -- looked up once
     writing = false, -- a task has begun to write and has not finished
     max = options and options.max or LIMIT,
     queue = false,   -- the tasks that want to write after it
     object = false, r = false, w = false, events = false,
-  }, Stream)
+  }, metatable)
   return tasks.watch(self, sock)
 end
 
@@ -36,17 +38,20 @@ local function check_reader(self)
   if self.r then error("another task is reading from it already", 3) end
 end
 
+-- After many calls that need not wait: true | nil, message, name
+local function pause()
+  streak = 0
+  return tasks.pause()
+end
+
 -- Waits until a call is worth trying: true | nil, message, name
 local function prepare(self)
   if self.dry then
-    local ok, message, name = await(self, "r")
-    if not ok then return nil, message, name end
-    self.dry, self.burst = false, 0
-  elseif self.burst >= BURST then
-    self.burst = 0
-    return tasks.pause()
+    streak = 0
+    return await_readable(self)
   end
-  self.burst = self.burst + 1
+  streak = streak + 1
+  if streak > BURST then return pause() end
   return true
 end
 
@@ -75,9 +80,10 @@ local function buffer_of(self)
   return buffer
 end
 
--- What is left in the buffer when no more can come; nil: nothing.
-local function rest(buffer)
-  return #buffer > 0 and buffer:take(#buffer) or nil
+-- What a read answers when nothing more comes: its failure, or else what is left, or else nil alone.
+local function at_end(buffer, message, name)
+  if message then return nil, message, name end
+  return buffer and buffer:some() or nil
 end
 
 local function read_line(self, keep)
@@ -88,8 +94,7 @@ local function read_line(self, keep)
     if line == nil then return nil, message, name end
     line, message, name = fill(self)
     if not line then
-      if message then return nil, message, name end
-      return rest(buffer)
+      return at_end(buffer, message, name)
     end
   end
 end
@@ -99,8 +104,7 @@ local function read_count(self, count)
   while #buffer < count or #buffer == 0 do
     local ok, message, name = fill(self)
     if not ok then
-      if message then return nil, message, name end
-      return rest(buffer)
+      return at_end(buffer, message, name)
     end
   end
   return buffer:take(count)
@@ -113,20 +117,22 @@ local function read_all(self)
     ok, message, name = fill(self)
   until not ok
   if message then return nil, message, name end
-  return rest(buffer) or ""
+  return buffer:some() or ""
 end
 
 local function read_format(self, format)
   if format == nil or format == "l" or format == "*l" then return read_line(self, false) end
-  if type(format) == "number" then return read_count(self, format) end
+  if type(format) == "number" and format >= 0 and format <= MOST and format % 1 == 0 then
+    return read_count(self, format)
+  end
   if format == "L" or format == "*L" then return read_line(self, true) end
   if format == "a" or format == "*a" then return read_all(self) end
-  error("bad argument to 'read' (l, L, a or a count expected)", 4)
+  error("bad argument #1 to 'read' (l, L, a or a count expected)", 0)
 end
 
 local function read_formats(self, count, format, ...)
   local data, message, name = read_format(self, format)
-  if data == nil then return nil, message, name end
+  if data == nil then return at_end(nil, message, name) end
   if count <= 1 then return data end
   return data, read_formats(self, count - 1, ...)
 end
@@ -143,14 +149,10 @@ local function next_line(self)
   return self:read("l")
 end
 
-local function next_record(self, format)
-  return self:read(format)
-end
-
 -- stream:lines([format]) -> iterator, which ends where read gives nil
 function Stream:lines(format)
   if format == nil then return next_line, self end
-  return function() return next_record(self, format) end
+  return function() return self:read(format) end
 end
 
 -- stream:readuntil(delimiter [, max]) -> string without it | nil | nil, message, name
@@ -163,43 +165,51 @@ function Stream:readuntil(delimiter, max)
     if record == nil then return nil, message, name end
     record, message, name = fill(self)
     if not record then
-      if message then return nil, message, name end
-      return rest(buffer)
+      return at_end(buffer, message, name)
     end
   end
 end
 
 -- stream:readsome([max]) -> string | nil | nil, message, name
 function Stream:readsome(max)
-  check_reader(self)
+  if self.r then check_reader(self) end
   local buffer = self.buffer
-  if buffer and #buffer > 0 then return buffer:take(math.min(#buffer, max or SIZE)) end
+  if buffer and #buffer > 0 then return buffer:some(max) end
   while true do
-    local ok, message, name = prepare(self)
+    local ok, message, name
+    if self.dry then -- as prepare does
+      streak = 0
+      ok, message, name = await_readable(self)
+    else
+      ok, message, name = prepare(self)
+    end
     if not ok then return nil, message, name end
-    ok, message, name = self.object:recv(max)
+    ok, message, name = self.recv(self.object, max)
     if ok then
       self.dry = #ok < (max or SIZE)
       return ok
     end
-    if ok == nil then return nil, message, name end
+    if ok == nil then return at_end(nil, message, name) end
     self.dry = true
   end
 end
 
 -- ---- writing ----
 
--- Several pieces, or an array of them, as what send takes at once, and how many bytes that is.
-local function gather(pieces)
-  local total = 0
-  for i, piece in ipairs(pieces) do
-    if type(piece) == "number" then
+-- Several pieces as what send takes at once: an array of strings; and how many bytes that is.
+local function gather(pieces, count)
+  local strings, total = {}, 0
+  for i = 1, count do
+    local piece, kind = pieces[i], type(pieces[i])
+    if kind == "number" then
       piece = tostring(piece)
-      pieces[i] = piece
+    elseif kind ~= "string" then
+      error(("bad argument #%d to 'write' (string expected, got %s)"):format(i, kind), 3)
     end
+    strings[i] = piece
     total = total + #piece
   end
-  return pieces, total
+  return strings, total
 end
 
 -- Waits for those that write already, and lets the next one begin.
@@ -220,11 +230,10 @@ end
 local function send_rest(self, data, total, sent)
   while sent < total do
     local ok, message, name = await(self, "w")
-    if ok then ok, message, name = self.object:send(data, sent + 1) end
+    if ok then ok, message, name = self.send(self.object, data, sent + 1) end
     if ok == nil then return nil, message, name, sent end
     sent = sent + (ok or 0)
   end
-  self.burst = 0
   return true
 end
 
@@ -234,7 +243,8 @@ local function send_all(self, data, total, sent)
   if not ok then return nil, message, name, 0 end
   ok, message, name, sent = send_rest(self, data, total, sent)
   give_turn(self)
-  return ok, message, name, sent
+  if ok then return true end
+  return nil, message, name, sent
 end
 
 -- stream:write(data, ...) -> true: the kernel has taken it all | nil, message, name, bytes that it has taken
@@ -242,17 +252,18 @@ function Stream:write(data, ...)
   local total
   if type(data) == "string" and select("#", ...) == 0 then
     total = #data
+  elseif type(data) == "table" then
+    data, total = gather(data, #data)
   else
-    data, total = gather(type(data) == "table" and data or { data, ... })
+    data, total = gather({ data, ... }, select("#", ...) + 1)
   end
   if self.writing then return send_all(self, data, total, 0) end
-  if self.burst >= BURST then
-    self.burst = 0
-    local ok, message, name = tasks.pause()
+  streak = streak + 1
+  if streak > BURST then
+    local ok, message, name = pause()
     if not ok then return nil, message, name, 0 end
   end
-  self.burst = self.burst + 1
-  local sent, message, name = self.object:send(data)
+  local sent, message, name = self.send(self.object, data)
   if sent == total then return true end
   if sent == nil then return nil, message, name, 0 end
   return send_all(self, data, total, sent or 0)
@@ -266,9 +277,9 @@ function Stream:close()
   if self.queue then tasks.dismiss(self.queue) end
   return self.object:close()
 end
-Stream.__close = Stream.close
+metatable.__close = Stream.close
 
-function Stream:__tostring()
+function metatable:__tostring()
   return "stream: " .. tostring(self.object)
 end
 

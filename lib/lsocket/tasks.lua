@@ -1,9 +1,9 @@
--- The scheduler: tasks, what they wait for, deadlines, and the poller that all of it comes together in. There is one for
--- a Lua state. What is read and written is left to the streams, names and servers to the loop, which tell the interface.
+-- The scheduler: tasks, what they wait for, deadlines, and the poller. There is one for a Lua state. What is read and
+-- written is left to the streams, names and servers to the loop.
 --
 -- A task that waits is parked: whatever it waits for knows it, and wakes it once. It cleans up behind its wait itself,
--- whoever has woken it. An event resumes the task at once; a timer, another task or a cancel puts it in line for the next
--- turn, so that no task is ever resumed from inside of another.
+-- whoever has woken it. An event resumes the task at once; a timer, another task or a cancel puts it in line for the
+-- next turn, so that no task is ever resumed from inside of another.
 local lsocket = require "lsocket"
 local timers = require "lsocket.timers"
 
@@ -14,7 +14,7 @@ local clock = lsocket.now
 
 local tasks = {}
 local Task = {}
-Task.__index = Task
+local metatable = { __index = Task, __name = "task", __type = "task" }
 
 local PARKED = {} -- what a task yields when it waits
 local TIMED_OUT = "The deadline has passed"
@@ -22,11 +22,12 @@ local CANCELED = "Operation canceled"
 
 -- A watch is what can be waited for: a table with the fields object (anything a poller takes), r and w (the task that
 -- waits for it to be readable, writable, or false) and events (what the poller was asked for: "r", "w", "rw" or false).
-local poller
+local poller, wait
 local watching, registered -- the watches that are in the poller; how many it must have
 local lapsed, lapses       -- those that somebody has stopped to wait for: the poller is told before it waits
 local heap                 -- the timers
-local ready, waiting       -- the tasks that go on in this turn, in the next one
+local ready                -- the tasks that go on in this turn
+local waiting, waits       -- those that go on in the next one, how many
 local living, alive        -- the tasks that have not ended, how many
 local current              -- the task that runs
 local busy                 -- run has been called
@@ -38,14 +39,17 @@ local function clear()
   poller, watching, registered = nil, {}, 0
   lapsed, lapses = {}, 0
   heap = timers.new()
-  ready, waiting = {}, {}
+  ready, waiting, waits = {}, {}, 0
   living, alive = {}, 0
   current, busy = nil, false
 end
 clear()
 
 local function opened()
-  if not poller then poller = assert(lsocket.poller()) end
+  if not poller then
+    poller = assert(lsocket.poller())
+    wait = poller.wait
+  end
   return poller
 end
 
@@ -56,23 +60,33 @@ local function wake(task, a, b, c)
   if not task.parked then return false end
   task.parked = false
   task.a, task.b, task.c = a, b, c
-  waiting[#waiting + 1] = task
+  waits = waits + 1
+  waiting[waits] = task
   return true
 end
 
+local function check_inner(task)
+  if running() ~= task.inner then error("a coroutine inside of a task cannot wait: spawn a task", 0) end
+end
+
 local function park(task)
-  if running() ~= task.inner then
-    error("a coroutine inside of a task cannot wait: spawn a task", 0)
-  end
+  check_inner(task)
   task.parked = true
   return yield(PARKED)
 end
 
+-- Gives the others their turn, and answers a, b, c.
+local function line_up(task, a, b, c)
+  check_inner(task)
+  task.parked = true
+  wake(task, a, b, c)
+  return yield(PARKED)
+end
+
 -- The task that runs: every wait begins with asking for it.
-local function self()
+local function this()
   return current or error("only a task can wait: see loop.run and loop.spawn", 0)
 end
-tasks.self = self
 
 local function is_interrupted(task)
   local scope = task.scope
@@ -82,23 +96,16 @@ end
 -- What a wait answers instead of waiting. The others have their turn first, so that a task that does not heed the
 -- answer keeps nobody from running.
 local function interrupt(task)
-  task.parked = true
-  if task.canceled then
-    task.canceled = false
-    wake(task, nil, CANCELED, "ECANCELED")
-  else
-    wake(task, nil, TIMED_OUT, "ETIMEDOUT")
-  end
-  return yield(PARKED)
+  if not task.canceled then return line_up(task, nil, TIMED_OUT, "ETIMEDOUT") end
+  task.canceled = false
+  return line_up(task, nil, CANCELED, "ECANCELED")
 end
 
 -- Gives the others their turn: true | nil, message, name
 function tasks.pause()
-  local task = self()
+  local task = this()
   if is_interrupted(task) then return interrupt(task) end
-  task.parked = true
-  wake(task, true)
-  return park(task)
+  return line_up(task, true)
 end
 
 -- ---- timers ----
@@ -120,7 +127,7 @@ end
 
 function tasks.sleep(seconds)
   if seconds <= 0 then return tasks.pause() end
-  local task = self()
+  local task = this()
   if is_interrupted(task) then return interrupt(task) end
   arm(task, seconds)
   local slept, message, name = park(task)
@@ -148,7 +155,7 @@ end
 
 -- Waits at the end of the queue: true | false (somebody armed a timer) | nil, message, name
 function tasks.queue(queue)
-  local task = self()
+  local task = this()
   if is_interrupted(task) then return interrupt(task) end
   queue[#queue + 1] = task
   local ok, message, name = park(task)
@@ -174,9 +181,10 @@ end
 -- ---- errors ----
 
 -- Remembers where an error that will be raised again has come from.
-local function remember(problem)
-  if current then current.cause = { problem = problem, trace = debug.traceback(tostring(problem), 2) } end
-  return problem
+local function remember(task, problem, thread)
+  local cause = task.cause
+  if cause and rawequal(cause.problem, problem) then return end
+  task.cause = { problem = problem, trace = debug.traceback(thread, tostring(problem)) }
 end
 
 -- Calls a function that may wait: true and its results, or false and the error, whose origin is remembered. Lua 5.1 has
@@ -188,7 +196,7 @@ if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then
     if ok and status(thread) ~= "dead" then return forward(task, outer, thread, resume(thread, yield(...))) end
     if task then
       task.inner = outer
-      if not ok then task.cause = { problem = (...), trace = debug.traceback(thread, tostring((...))) } end
+      if not ok then remember(task, (...), thread) end
     end
     return ok, ...
   end
@@ -201,7 +209,12 @@ if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then
   end
   tasks.pcall = protect
 else
-  function protect(fn, ...) return xpcall(fn, remember, ...) end
+  local function handler(problem)
+    if current then remember(current, problem, running()) end
+    return problem
+  end
+
+  function protect(fn, ...) return xpcall(fn, handler, ...) end
 end
 
 -- ---- tasks ----
@@ -221,7 +234,8 @@ end
 
 function tasks.spawn(fn, ...)
   local thread = create(body)
-  local task = setmetatable({ thread = thread, inner = thread, parked = true, canceled = false, scope = false }, Task)
+  local task = { thread = thread, inner = thread, parked = true, canceled = false, scope = false }
+  setmetatable(task, metatable)
   resume(thread, task, fn, ...)
   living[task] = true
   alive = alive + 1
@@ -275,7 +289,7 @@ end
 -- task:join() -> its results | nil, message, name;  raises its error
 function Task:join()
   if self.ended then return outcome(self) end
-  local task = tasks.self()
+  local task = this()
   if task == self then error("a task cannot join itself", 2) end
   self.joiners = self.joiners or {}
   local joined, message, name = tasks.queue(self.joiners)
@@ -304,7 +318,7 @@ local function leave(task, scope, before, ok, ...)
 end
 
 function tasks.deadline(seconds, fn, ...)
-  local task = self()
+  local task = this()
   local before, when = task.scope, clock() + seconds
   if before and before.when <= when then return fn(...) end -- the earlier one holds
   local scope = { when = when, task = task, expired = seconds <= 0 }
@@ -318,6 +332,10 @@ end
 function tasks.watch(watch, object)
   watch.object, watch.r, watch.w, watch.events = object, false, false, false
   return watch
+end
+
+function tasks.is_watch(object)
+  return type(object) == "table" and rawget(object, "object") and rawget(object, "events") ~= nil
 end
 
 local function unregister(watch)
@@ -356,14 +374,19 @@ end
 local function enter(task, watch, events)
   if events ~= "w" then watch.r = task end
   if events ~= "r" then watch.w = task end
-  return watch.events == events or update(watch)
+  if watch.events == events then return true end
+  return update(watch)
+end
+
+local function lapse(watch)
+  lapses = lapses + 1
+  lapsed[lapses] = watch
 end
 
 local function exit(watch, events)
   if events ~= "w" then watch.r = false end
   if events ~= "r" then watch.w = false end
-  lapses = lapses + 1
-  lapsed[lapses] = watch
+  lapse(watch)
 end
 
 local function check_free(watch, events)
@@ -374,7 +397,7 @@ end
 -- Waits for a watch: "r" or "w", whichever came first, and the watch | false (somebody armed a timer) |
 -- nil, message, name
 function tasks.await(watch, events)
-  local task = self()
+  local task = this()
   check_free(watch, events)
   if is_interrupted(task) then return interrupt(task) end
   local ok, message, name = enter(task, watch, events)
@@ -383,9 +406,34 @@ function tasks.await(watch, events)
   return ok, message, name
 end
 
+-- The same for reading alone, which is what most waits are: one function, and what nearly always holds is asked first.
+-- Whoever tells an event has the poller told, should nobody wait for the next one (see handle).
+function tasks.await_readable(watch)
+  local task = current
+  if not task or watch.r or task.scope or task.canceled or running() ~= task.inner then
+    return tasks.await(watch, "r")
+  end
+  watch.r = task
+  if not watch.events then
+    local ok, message, name = update(watch)
+    if not ok then
+      watch.r = false
+      return nil, message, name
+    end
+  end
+  task.parked = true
+  local ok, message, name = yield(PARKED)
+  if ok then
+    watch.r = false
+    return ok
+  end
+  exit(watch, "r")
+  return ok, message, name
+end
+
 -- The same for the first one of several.
 function tasks.await_any(watches, events)
-  local task = self()
+  local task = this()
   for _, watch in ipairs(watches) do check_free(watch, events) end
   if is_interrupted(task) then return interrupt(task) end
   local ok, message, name
@@ -401,11 +449,11 @@ function tasks.await_any(watches, events)
 end
 
 -- Waits by one of these functions, or in a queue, which answers false after some seconds; nil: for ever.
-function tasks.within(seconds, wait, what, events)
-  if not seconds then return wait(what, events) end
-  local task = self()
+function tasks.within(seconds, call, what, events)
+  if not seconds then return call(what, events) end
+  local task = this()
   arm(task, seconds)
-  local ok, message, name = wait(what, events)
+  local ok, message, name = call(what, events)
   disarm(task)
   return ok, message, name
 end
@@ -435,8 +483,9 @@ end
 -- ---- turns ----
 
 local function go_on()
-  ready, waiting = waiting, ready
-  for i = 1, #ready do
+  local count = waits
+  ready, waiting, waits = waiting, ready, 0
+  for i = 1, count do
     local task = ready[i]
     ready[i] = nil
     local a, b, c = task.a, task.b, task.c
@@ -456,10 +505,14 @@ local function handle(watches, side)
       task.parked = false
       current = task
       local ok, token = resume(task.thread, side, watch)
-      current = nil
-      if token ~= PARKED then stopped(task, ok, token) end
+      if token ~= PARKED then
+        current = nil
+        stopped(task, ok, token)
+      end
+      if not watch[side] then lapse(watch) end
     end
   end
+  current = nil
 end
 
 local function tidy()
@@ -468,28 +521,32 @@ local function tidy()
     lapsed[i] = nil
   end
   lapses = 0
-  if #poller ~= registered then find_closed() end
 end
 
 -- Seconds until the next turn must begin; nil: for ever.
 local function time_left()
-  if #waiting > 0 then return 0 end
+  if waits > 0 then return 0 end
   local first = timers.first(heap)
   return first and math.max(0, first - clock())
 end
 
 -- One turn: lets go on whoever can, then waits for what comes, at most so many seconds.
 local function turn(timeout)
-  go_on()
-  tidy()
+  if waits > 0 then go_on() end
+  if lapses > 0 then tidy() end
+  if #poller ~= registered then find_closed() end
   if alive == 0 then return end
-  local left = time_left()
-  if timeout and not (left and left < timeout) then left = timeout end
-  if not left and registered == 0 then error("every task waits for another one", 0) end
-  local r, w, name = poller:wait(left, readable, writable)
+  local left = timeout
+  if waits > 0 or heap.count > 0 then
+    left = time_left()
+    if timeout and timeout < left then left = timeout end
+  elseif not left and registered == 0 then
+    error("every task waits for another one", 0)
+  end
+  local r, w, name = wait(poller, left, readable, writable)
   if r then
-    handle(r, "r")
-    handle(w, "w")
+    if r[1] then handle(r, "r") end
+    if w[1] then handle(w, "w") end
   elseif r == nil and name ~= "EINTR" then
     error(w, 0)
   end
@@ -513,15 +570,14 @@ function tasks.getfd()
   return opened():getfd()
 end
 
-local function finish(main)
-  local canceled = false
-  while alive > 0 do
-    turn()
-    if main.failed and not canceled then
-      canceled = true
-      for task in pairs(living) do task:cancel() end
-    end
-  end
+-- The first task has ended: if it failed, the others do not go on as if nothing were.
+local function end_main(main)
+  if not main.failed then return end
+  for task in pairs(living) do task:cancel() end
+end
+
+local function finish()
+  while alive > 0 do turn() end
 end
 
 -- Runs until no task is left, and gives what the first one has given.
@@ -531,8 +587,9 @@ function tasks.run(fn, ...)
   opened()
   local main = tasks.spawn(fn, ...)
   main.joiners = { main } -- run tells its error
+  main.onend = end_main
   busy = true
-  local ok, problem = pcall(finish, main)
+  local ok, problem = pcall(finish)
   clear()
   if not ok then error(problem, 0) end
   if main.failed and type(main.problem) == "string" then error(main.trace, 0) end

@@ -91,6 +91,8 @@ static int note_wait(int milliseconds) {
 #define ls_fd_error faulty_fd_error
 #define ls_fd_local faulty_fd_local
 #define ls_fd_peer faulty_fd_peer
+#define ls_fd_setopt faulty_fd_setopt
+#define ls_fd_getopt faulty_fd_getopt
 #define ls_fd_setint faulty_fd_setint
 #define ls_fd_getint faulty_fd_getint
 #define ls_fd_poll faulty_fd_poll

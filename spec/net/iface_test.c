@@ -47,9 +47,11 @@ static void told_freeifaddrs(struct ifaddrs *list) {
 
 int told_find(const char *text, size_t len, unsigned *index);
 int told_ipv4(unsigned index, struct in_addr *address);
+int told_having(const struct in_addr *address, unsigned *index);
 
 #define ls_iface_find told_find
 #define ls_iface_address told_ipv4
+#define ls_iface_having told_having
 #define getifaddrs(list) told_getifaddrs(list)
 #define freeifaddrs(list) told_freeifaddrs(list)
 
@@ -57,6 +59,7 @@ int told_ipv4(unsigned index, struct in_addr *address);
 
 #undef ls_iface_find
 #undef ls_iface_address
+#undef ls_iface_having
 #undef getifaddrs
 #undef freeifaddrs
 

@@ -71,12 +71,18 @@ int told_receive(int fd, const ls_Addr *addr);
 int told_send(int fd, const ls_Addr *addr, int ttl);
 int told_join(int fd, const ls_Addr *group, const ls_Addr *source);
 int told_leave(int fd, const ls_Addr *group, const ls_Addr *source);
+int told_setoctet(int fd, int option, int value);
+int told_setinterface(int fd, int family, unsigned index);
+int told_getinterface(int fd, int family, unsigned *index);
 
 #define ls_mcast_choose told_choose
 #define ls_mcast_receive told_receive
 #define ls_mcast_send told_send
 #define ls_mcast_join told_join
 #define ls_mcast_leave told_leave
+#define ls_mcast_setoctet told_setoctet
+#define ls_mcast_setinterface told_setinterface
+#define ls_mcast_getinterface told_getinterface
 #define getifaddrs(list) told_getifaddrs(list)
 #define freeifaddrs(list) told_freeifaddrs(list)
 #define if_nametoindex(name) told_index(name)
@@ -88,6 +94,9 @@ int told_leave(int fd, const ls_Addr *group, const ls_Addr *source);
 #undef ls_mcast_send
 #undef ls_mcast_join
 #undef ls_mcast_leave
+#undef ls_mcast_setoctet
+#undef ls_mcast_setinterface
+#undef ls_mcast_getinterface
 #undef getifaddrs
 #undef freeifaddrs
 #undef if_nametoindex

@@ -271,8 +271,8 @@ static void after_fork_in_child(void) {
     unlock();
 }
 
-/* A Lua state that closes unloads its libraries: not this one, whose code the threads run. It cannot be loaded once more
-   where it is part of the program itself, which nobody unloads. */
+/* A Lua state that closes unloads its libraries: not this one, whose code the threads run. It cannot be loaded once
+   more where it is part of the program itself, which nobody unloads. */
 static void stay_loaded(void) {
     Dl_info self;
     if (dladdr(&crew, &self)) dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD);

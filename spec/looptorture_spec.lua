@@ -1,0 +1,36 @@
+-- What must hold whatever happens: tasks cancelled and closed under at random, a resolver that never answers, memory.
+local helper = require "spec.helper"
+
+local need = helper.need
+
+describe("tasks that are cancelled, closed under or left alone at random", function()
+  it("all end, and leave nothing", function()
+    need.proc(pending)
+    local count = math.max(200, helper.scale(10000))
+    local output, status = helper.run(helper.command("looptorture", count, os.time() % 100000))
+    assert.equal(0, status, output)
+    assert.truthy(output:find(count .. " tasks have ended\n0 descriptors more\nno memory more\n", 1, true), output)
+  end)
+end)
+
+describe("a resolver that never answers", function()
+  -- The child gets a resolv.conf of its own: a name server that drops what it is asked.
+  local function command(what)
+    return "unshare --mount sh -c " .. helper.quote(
+      "printf 'nameserver 10.11.0.77\\noptions timeout:30\\n' > /tmp/lsocket-resolv-$$ && " ..
+      "printf 'hosts: dns\\n' > /tmp/lsocket-nsswitch-$$ && " ..
+      "mount --bind /tmp/lsocket-resolv-$$ /etc/resolv.conf && " ..
+      "mount --bind /tmp/lsocket-nsswitch-$$ /etc/nsswitch.conf && " ..
+      "rm -f /tmp/lsocket-resolv-$$ /tmp/lsocket-nsswitch-$$; exec " .. helper.command("loophang", what))
+  end
+
+  for _, what in ipairs { "timer", "deadline", "cancel", "exit" } do
+    it("does not hold up: " .. what, function()
+      need.sandbox(pending)
+      need.speed(pending)
+      local output, status = helper.run(command(what))
+      assert.equal(0, status, output)
+      assert.equal("fine\n", output)
+    end)
+  end
+end)

@@ -1,0 +1,52 @@
+-- samples/proxy.lua, run as a program: doc/loop.md ends with it.
+local loop = require "lsocket.loop"
+local helper = require "spec.helper"
+
+-- Starts the sample, calls a function with its port, and ends it.
+local function with_proxy(target, fn)
+  local command = helper.command("../../samples/proxy", 0, "127.0.0.1", target)
+  local pipe = assert(io.popen("echo $$; exec " .. command .. " 2>&1"))
+  local pid = pipe:read("*l")
+  local port = assert((pipe:read("*l") or ""):match("listening on 127.0.0.1 port (%d+)"))
+  local ok, problem = loop.pcall(fn, port, pipe)
+  os.execute("kill " .. pid)
+  pipe:close()
+  assert(ok, problem)
+end
+
+describe("samples/proxy.lua", function()
+  it("passes everything on, both ways, and the end of either side", function()
+    loop.run(loop.deadline, helper.patience, function()
+      local server = assert(loop.serve("127.0.0.1", 0, function(client)
+        client:write("you said: ", client:read("a"))
+      end))
+      with_proxy(server:info("socket").port, function(port)
+        local data = ("0123456789"):rep(100000)
+        for _ = 1, 3 do
+          local client = assert(loop.connect("127.0.0.1", port))
+          local writer = loop.spawn(function()
+            assert(client:write(data))
+            client:shutdown("w")
+          end)
+          assert.equal("you said: " .. data, client:read("a"))
+          writer:join()
+          client:close()
+        end
+      end)
+      server:close()
+    end)
+  end)
+
+  it("closes the connection when the other server cannot be reached", function()
+    local refusing, keeper = helper.refusing_port()
+    with_proxy(refusing, function(port, pipe)
+      loop.run(loop.deadline, helper.patience, function()
+        local client = assert(loop.connect("127.0.0.1", port))
+        assert.equal("", client:read("a"))
+        client:close()
+      end)
+      assert.truthy(pipe:read("*l"):find("cannot reach 127.0.0.1: 127.0.0.1: Connection refused", 1, true))
+    end)
+    assert.truthy(keeper)
+  end)
+end)

@@ -1,0 +1,228 @@
+/* The buffer: bytes received or appended in, lines and records out. How they are kept and searched is left to
+   net/bytes.c. */
+#include "err.h"
+#include "lsocket.h"
+#include "net/bytes.h"
+#include "net/fd.h"
+#include "socket.h"
+#include "state.h"
+#include "value.h"
+
+#include <errno.h>
+#include <string.h>
+
+typedef struct Buffer {
+    const void *magic;
+    size_t max; /* of bytes in a record; 0: the buffer was finalized */
+    ls_Bytes bytes;
+} Buffer;
+
+static const char magic;
+
+/* ---- the object ---- */
+
+static Buffer *check_slowly(lua_State *L) {
+    Buffer *b = ls_state_finalized(L, 1, sizeof *b, LS_STATE_BUFFER);
+    if (!b) ls_value_wrongtype(L, 1, "buffer");
+    return b;
+}
+
+LS_HOT Buffer *check_buffer(lua_State *L) {
+    Buffer *b = ls_state_object(L, 1, sizeof *b, &magic);
+    return LS_LIKELY(b != NULL) ? b : check_slowly(L);
+}
+
+/* lsocket.buffer([max]) -> buffer */
+static int core_buffer(lua_State *L) {
+    size_t max = lua_isnoneornil(L, 1) ? LS_BYTES_UNLIMITED : (size_t)ls_value_int(L, 1, "max", 1, INT_MAX);
+    Buffer *b = ls_newuserdata(L, sizeof *b);
+    memset(b, 0, sizeof *b);
+    b->magic = &magic;
+    b->max = max;
+    lua_rawgeti(L, LS_STATE, LS_STATE_BUFFER);
+    lua_setmetatable(L, -2);
+    return 1;
+}
+
+/* ---- bytes in ---- */
+
+enum { RECEIVE_SIZE = 65536 };
+
+/* How much room to receive into: no more than what waits, where much is wanted; a datagram's whole length. */
+static size_t room_for(const ls_Socket *s, size_t size) {
+    int stream = ls_socket_isstream(s);
+    size_t waiting;
+    if (stream && size <= RECEIVE_SIZE) return size;
+    if (ls_fd_pending(s->fd, &waiting) != 0) waiting = 0; /* receiving tells why */
+    if (waiting < RECEIVE_SIZE) return RECEIVE_SIZE;
+    return stream && waiting > size ? size : waiting;
+}
+
+static const ls_Socket *check_socket(lua_State *L, int arg) {
+    const ls_Socket *s = ls_socket_test(L, arg);
+    if (!s) ls_value_wrongtype(L, arg, "socket");
+    return s;
+}
+
+/* buffer:recv(sock [, size]) -> count | false | nil | nil, message, name;  size: not for datagrams */
+static int buffer_recv(lua_State *L) {
+    Buffer *b = check_buffer(L);
+    const ls_Socket *s = check_socket(L, 2);
+    size_t size = room_for(s, ls_value_size(L, 3, RECEIVE_SIZE)), n;
+    char *room;
+    int err = b->max == 0 ? EBADF : ls_bytes_reserve(&b->bytes, size, &room);
+    if (err) return ls_fail(L, err);
+    err = ls_fd_recv(s->fd, ls_socket_isstream(s) ? 0 : LS_FD_DATAGRAM, room, size, &n, NULL);
+    if (!err && n > size) err = EMSGSIZE; /* another datagram than the one that was asked about: somebody reads, too */
+    ls_bytes_filled(&b->bytes, err ? 0 : n);
+    if (err) return ls_fail_io(L, err);
+    if (n == 0 && ls_socket_ended(s, size)) lua_pushnil(L);
+    else lua_pushinteger(L, (lua_Integer)n);
+    return 1;
+}
+
+/* buffer:append(data) -> true | nil, message, name */
+static int buffer_append(lua_State *L) {
+    Buffer *b = check_buffer(L);
+    size_t len;
+    const char *data = luaL_checklstring(L, 2, &len);
+    return ls_result(L, b->max == 0 ? EBADF : ls_bytes_append(&b->bytes, data, len));
+}
+
+/* ---- records out ---- */
+
+/* Making a string may run the collector, and that a finalizer which uses the buffer. Where that can be before the
+   string has its bytes, they are copied first to where they stay. */
+#if LS_PUSH_COPIES_FIRST
+LS_HOT void push_front(lua_State *L, const ls_Bytes *bytes, size_t len) {
+    lua_pushlstring(L, ls_bytes_front(bytes), len);
+}
+#else
+static void push_long(lua_State *L, const ls_Bytes *bytes, size_t len) {
+    int large = len > RECEIVE_SIZE; /* too large to be kept for the next time */
+    char *copy = large ? ls_newuserdata(L, len) : ls_state_lend(L, LS_STATE_RECEIVE, RECEIVE_SIZE);
+    if (ls_bytes_count(bytes) < len) len = 0; /* that ran a finalizer: nobody will see the string */
+    memcpy(copy, ls_bytes_front(bytes), len);
+    lua_pushlstring(L, copy, len);
+    if (!large) ls_state_giveback(L, LS_STATE_RECEIVE, -2);
+    lua_remove(L, -2);
+}
+
+LS_HOT void push_front(lua_State *L, const ls_Bytes *bytes, size_t len) {
+    char copy[512];
+    if (len > sizeof copy) {
+        push_long(L, bytes, len);
+    } else {
+        memcpy(copy, ls_bytes_front(bytes), len);
+        lua_pushlstring(L, copy, len);
+    }
+}
+#endif
+
+/* Pushes the first len bytes and lets count of them go; 0: a finalizer has taken some in between, so that it is another
+   record that comes first now. */
+LS_HOT int give(lua_State *L, ls_Bytes *bytes, size_t len, size_t count) {
+    size_t gone = bytes->gone;
+    push_front(L, bytes, len);
+    if (LS_LIKELY(bytes->gone == gone)) {
+        ls_bytes_drop(bytes, count);
+        return 1;
+    }
+    lua_pop(L, 1);
+    return 0;
+}
+
+/* There is no whole record. */
+static int give_none(lua_State *L, int err) {
+    return err == EMSGSIZE ? ls_fail_text(L, err, "record too long") : ls_fail_io(L, err);
+}
+
+/* buffer:line([keep]) -> string | false | nil, message, name;  keep: with its end */
+static int buffer_line(lua_State *L) {
+    Buffer *b = check_buffer(L);
+    int keep = lua_toboolean(L, 2);
+    size_t at = 0, len;
+    do {
+        int err = ls_bytes_line(&b->bytes, b->max, &at);
+        if (!LS_LIKELY(!err)) return give_none(L, err);
+        len = keep ? at + 1 : at - (at > 0 && ls_bytes_front(&b->bytes)[at - 1] == '\r');
+    } while (!LS_LIKELY(give(L, &b->bytes, len, at + 1)));
+    return 1;
+}
+
+/* buffer:upto(delimiter [, max]) -> string | false | nil, message, name */
+static int buffer_upto(lua_State *L) {
+    Buffer *b = check_buffer(L);
+    size_t length, at, max = b->max;
+    const char *delimiter = luaL_checklstring(L, 2, &length);
+    luaL_argcheck(L, length > 0, 2, "delimiter is empty");
+    if (!lua_isnoneornil(L, 3)) max = (size_t)ls_value_int(L, 3, "max", 1, INT_MAX);
+    do {
+        int err = ls_bytes_find(&b->bytes, delimiter, length, max, &at);
+        if (err) return give_none(L, err);
+    } while (!give(L, &b->bytes, at, at + length));
+    return 1;
+}
+
+/* buffer:take(count) -> string | false */
+static int buffer_take(lua_State *L) {
+    Buffer *b = check_buffer(L);
+    size_t count = (size_t)ls_value_int(L, 2, "count", 0, INT_MAX);
+    do {
+        int err = ls_bytes_enough(&b->bytes, count);
+        if (err) return give_none(L, err);
+    } while (!give(L, &b->bytes, count, count));
+    return 1;
+}
+
+/* buffer:some([most]) -> string | false;  what is there */
+static int buffer_some(lua_State *L) {
+    Buffer *b = check_buffer(L);
+    size_t most = ls_value_size(L, 2, LS_BYTES_UNLIMITED), count;
+    do {
+        count = ls_bytes_count(&b->bytes);
+        if (count == 0) return give_none(L, EAGAIN);
+        if (count > most) count = most;
+    } while (!give(L, &b->bytes, count, count));
+    return 1;
+}
+
+/* buffer:clear() -> true */
+static int buffer_clear(lua_State *L) {
+    ls_bytes_clear(&check_buffer(L)->bytes);
+    return ls_succeed(L);
+}
+
+static int buffer_len(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)ls_bytes_count(&check_buffer(L)->bytes));
+    return 1;
+}
+
+static int buffer_tostring(lua_State *L) {
+    lua_pushfstring(L, "buffer: %p", (void *)check_buffer(L));
+    return 1;
+}
+
+static int buffer_gc(lua_State *L) {
+    Buffer *b = check_buffer(L);
+    ls_bytes_free(&b->bytes);
+    b->max = 0;
+    b->magic = NULL; /* the memory may come back as another library's userdata */
+    return 0;
+}
+
+static const luaL_Reg methods[] = {
+    { "line", buffer_line }, { "recv", buffer_recv },     { "take", buffer_take },   { "upto", buffer_upto },
+    { "some", buffer_some }, { "append", buffer_append }, { "clear", buffer_clear }, { NULL, NULL },
+};
+
+static const luaL_Reg metamethods[] = {
+    { "__gc", buffer_gc }, { "__len", buffer_len }, { "__tostring", buffer_tostring }, { NULL, NULL },
+};
+
+static const luaL_Reg functions[] = { { "buffer", core_buffer }, { NULL, NULL } };
+
+void ls_buffer_open(lua_State *L) {
+    ls_state_class(L, LS_STATE_BUFFER, "buffer", methods, metamethods);
+    ls_state_register(L, functions);
+}
