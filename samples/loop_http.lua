@@ -1,4 +1,4 @@
--- HTTP/1.1 messages on the streams of lsocket.loop: headers and bodies, for loop_http_server.lua and loop_http_client.lua.
+-- HTTP/1.1 messages on the streams of lsocket.loop: headers and bodies, for loop_httpd.lua and loop_http_client.lua.
 -- What two programs could read in two ways is refused: a request may hide in it that only one of them sees.
 -- Each function answers what it read, or nil and the status that a server refuses it with.
 local http = {}

@@ -19,7 +19,7 @@ local authority, path = (arg[1] or ""):gsub("#.*", ""):match("^[hH][tT][tT][pP]:
 local host, port = (authority or ""):match("^%[(.+)%]:?(%d*)$")
 if not host then host, port = (authority or ""):match("^([^:]+):?(%d*)$") end
 if not host then fail("usage: loop_http_client.lua [-u] http://host[:port][/path] [/path...]") end
-arg[1] = path:find("^/") and path or "/" .. path
+local paths = { path:find("^/") and path or "/" .. path, (table.unpack or unpack)(arg, 2) }
 
 local function write(server, ...)
   local ok, message = loop.deadline(PATIENCE, server.write, server, ...)
@@ -27,9 +27,9 @@ local function write(server, ...)
 end
 
 local function send_requests(server)
-  for i = 1, #arg do
-    write(server, upload and "POST " or "GET ", arg[i], " HTTP/1.1\r\nHost: ", authority, "\r\n",
-      upload and "Transfer-Encoding: chunked\r\n" or "", i == #arg and "Connection: close\r\n" or "", "\r\n")
+  for i = 1, #paths do
+    write(server, upload and "POST " or "GET ", paths[i], " HTTP/1.1\r\nHost: ", authority, "\r\n",
+      upload and "Transfer-Encoding: chunked\r\n" or "", i == #paths and "Connection: close\r\n" or "", "\r\n")
     for first = 1, upload and #upload or 0, 65536 do
       write(server, http.chunk(upload:sub(first, first + 65535)))
     end
@@ -68,7 +68,7 @@ loop.run(function()
     { max = http.MAX_HEADER })
   if not server then fail(message) end
   local sender = loop.spawn(send_requests, server)
-  for _ = 1, #arg do read_response(server) end
+  for _ = 1, #paths do read_response(server) end
   sender:cancel() -- where the server has answered without reading it all
   server:close()
 end)
