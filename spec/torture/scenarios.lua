@@ -524,16 +524,15 @@ local function talk(loop)
   local server = assert(loop.serve(HERE, 0, function(client)
     for _ = 1, 2 do
       local line = client:read()
-      if not line then return end
-      client:write(line, "\n")
+      if not line or not client:write(line, "\n") then return end
     end
   end))
   local port = server:info("socket").port
   local task = loop.spawn(function()
     local stream = assert(loop.connect(HERE, port))
-    stream:write "one\n"
+    assert(stream:write "one\n")
     local line = stream:read()
-    stream:write "two\n"
+    assert(stream:write "two\n")
     line = line and stream:read()
     stream:close()
     return line
