@@ -85,7 +85,8 @@ function children.many()
   local list, before = start(5000), process.count()
   for i = 4000, 5000 do assert(list[i]:cancel()) end
   for i = 1, 100 do assert(lsocket.select({ list[i] }, 0) == false) end
-  assert(process.count() == before + 100)
+  local taken = process.count() - before
+  assert(taken == 100 or taken == 200, taken) -- a pipe is two
   assert(process.threads() <= 17, process.threads())
   print "waiting"
 end

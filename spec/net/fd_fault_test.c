@@ -95,6 +95,7 @@ static int note_wait(int milliseconds) {
 #define ls_fd_getopt faulty_fd_getopt
 #define ls_fd_setint faulty_fd_setint
 #define ls_fd_getint faulty_fd_getint
+#define ls_fd_now faulty_fd_now
 #define ls_fd_poll faulty_fd_poll
 #define ls_fd_isopen faulty_fd_isopen
 #define ls_fd_milliseconds faulty_fd_milliseconds
