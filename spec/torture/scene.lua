@@ -79,7 +79,7 @@ allow("closed by the collector, or after another failure", "EIO ENOSPC EDQUOT", 
 allow("no socket: read and written as a file", "ENOTSOCK", "recv recvfrom send sendmsg")
 allow("read instead", "EINVAL", "sendfile")
 allow("the kernel's set and ours agree already", "EEXIST ENOENT", "epoll_ctl")
-allow("closing took it out already", "EBADF", "epoll_ctl")
+allow("closing took it out already", "EBADF ENOENT", "epoll_ctl(DEL)")
 allow("receiving tells why", "EBADF EFAULT EINVAL ENOTTY", "ioctl")
 allow("not every kernel has it", "ENOPROTOOPT EOPNOTSUPP", "setsockopt(MULTICAST_ALL) getsockopt(extra)")
 
