@@ -410,7 +410,7 @@ end
 -- Whoever tells an event has the poller told, should nobody wait for the next one (see handle).
 function tasks.await_readable(watch)
   local task = current
-  if not task or watch.r or task.scope or task.canceled or running() ~= task.inner then
+  if not task or watch.r or is_interrupted(task) or running() ~= task.inner then
     return tasks.await(watch, "r")
   end
   watch.r = task
