@@ -64,6 +64,9 @@ return {
    { "echo", "100 connections", "lua5.4", "lsocket loop", "cpu of best", 1 },
    { "echo", "1000 connections", "lua5.4", "lsocket loop", "cpu of best", 1 },
 
+   { "http", "100 connections", "luajit", "lsocket loop", "cost of", 1, of = "copas" },
+   { "http", "100 connections", "luajit", "lsocket loop", "cost of", 1, of = "lua-http" },
+
    { "memory", "open", "lua5.4", "lsocket", "bytes", 90 },
    { "memory", "open", "luajit", "lsocket", "bytes", 90 },
    { "memory", "registered", "lua5.4", "lsocket", "bytes", 130 },

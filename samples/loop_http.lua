@@ -29,7 +29,8 @@ function http.headers(stream)
     if room < 0 then return nil, 431 end
     local name, value = line:match(FIELD)
     if not name then return nil, 400 end
-    name, value = name:lower(), value:match("^.*[^ \t]") or ""
+    name = name:lower()
+    if value:find("[ \t]", -1) then value = value:match("^.*[^ \t]") or "" end
     headers[name] = headers[name] and headers[name] .. ", " .. value or value
   end
 end

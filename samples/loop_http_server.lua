@@ -45,7 +45,7 @@ local function handle(request)
   local name, number = request.target:match("^/(%l*)/?(%d*)$")
   if name == "" then name = "hello" end
   if not pages[name] then return 404 end
-  if methods[name] ~= request.method:gsub("^HEAD$", "GET") then return 405 end
+  if methods[name] ~= (request.method == "HEAD" and "GET" or request.method) then return 405 end
   return pages[name](request, tonumber(number) or 0)
 end
 

@@ -20,9 +20,10 @@ local reasons = {
   [500] = "Internal Server Error", [501] = "Not Implemented", [505] = "HTTP Version Not Supported",
 }
 
--- A request without its body; nil alone where the client has gone, or has asked for nothing in all that time.
-local function read_head(client)
-  if not client:read(0) then return nil end
+-- Sends the answer to the last request, and reads the next one without its body; nil alone where the client has gone,
+-- does not take the answer, or has asked for nothing in all that time.
+local function read_head(client, unsent)
+  if unsent and not client:write(unsent) or not client:read(0) then return nil end
   local line, status = http.line(client)
   if line == "" then line, status = http.line(client) end -- some clients end a body with an empty line
   if not line then return nil, status end
@@ -35,8 +36,11 @@ local function read_head(client)
   local old, host = minor == "0", headers.host
   if host and host:find("[%s,]") or not host and not old then return nil, 400 end
   if old and headers["transfer-encoding"] then return nil, 400 end
-  local tokens = "," .. (headers.connection or ""):lower():gsub("[ \t]", "") .. ","
-  local keep = not tokens:find(",close,", 1, true) and (not old or tokens:find(",keep-alive,", 1, true))
+  local keep = not old
+  if headers.connection then
+    local tokens = "," .. headers.connection:lower():gsub("[ \t]", "") .. ","
+    keep = not tokens:find(",close,", 1, true) and (keep or tokens:find(",keep-alive,", 1, true))
+  end
   return { method = method, target = target, headers = headers, old = old, keep = keep, body = "" }
 end
 
@@ -56,8 +60,8 @@ local function read_body(client, request, framing)
   return body:some() or ""
 end
 
-local function read_request(client)
-  local request, status = loop.deadline(httpd.patience, read_head, client)
+local function read_request(client, unsent)
+  local request, status = loop.deadline(httpd.patience, read_head, client, unsent)
   if not request then return nil, status end
   local framing
   framing, status = http.framing(request.headers)
@@ -77,33 +81,38 @@ local function head_of(request, status, length)
   local framing = length and ("Content-Length: %.0f\r\n"):format(length)
     or not request.old and "Transfer-Encoding: chunked\r\n" or ""
   local connection = not request.keep and "Connection: close\r\n" or request.old and "Connection: keep-alive\r\n" or ""
-  return ("HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: text/plain\r\n%s%s\r\n"):format(status, reasons[status] or "",
-    today(), framing, connection)
+  return "HTTP/1.1 " .. status .. " " .. (reasons[status] or "") .. "\r\nDate: " .. today()
+    .. "\r\nContent-Type: text/plain\r\n" .. framing .. connection .. "\r\n"
 end
 
 local function write(client, ...)
   return loop.deadline(httpd.patience, client.write, client, ...)
 end
 
--- true | nil: the client does not take it
+-- Sends a body piece by piece, as it is or in chunks: true | nil
+local function send_pieces(client, read, plain)
+  local ok, piece = true, read()
+  while ok and piece do
+    if plain then ok = write(client, piece) else ok = write(client, http.chunk(piece)) end
+    piece = ok and read()
+  end
+  return ok and (plain or write(client, http.chunk("")))
+end
+
+-- Answers, but for what is still to be sent, which is the result; nil: the client does not take it.
 local function respond(client, request, status, body, length)
   body = body or reasons[status] .. "\n"
   if type(body) == "string" then length = #body end
   if not length and request.old then request.keep = false end -- the body ends where the connection does
   local head = head_of(request, status, length)
-  if request.method == "HEAD" then return write(client, head) end
-  if type(body) == "string" then return write(client, head .. body) end
-  local ok, piece = write(client, head), body()
-  while ok and piece do
-    if length or request.old then ok = write(client, piece) else ok = write(client, http.chunk(piece)) end
-    piece = body()
-  end
-  return ok and (length or request.old or write(client, http.chunk("")))
+  if request.method == "HEAD" then return head end
+  if type(body) == "string" then return head .. body end
+  return write(client, head) and send_pieces(client, body, length or request.old) and ""
 end
 
 -- To close at once, while more of the request is on its way, could destroy the answer: throw that away for a while.
 local function refuse(client, status)
-  respond(client, {}, status)
+  write(client, respond(client, {}, status))
   client:shutdown("w")
   loop.deadline(2, function()
     local left = 16 * httpd.max_body
@@ -121,14 +130,20 @@ local function answer(handler, request)
   return 500
 end
 
+local function converse(client, handler)
+  local unsent
+  while true do
+    local request, status = read_request(client, unsent)
+    if not request then return status and refuse(client, status) end
+    unsent = respond(client, request, answer(handler, request))
+    if not unsent or not request.keep then return unsent and write(client, unsent) end
+  end
+end
+
 -- httpd.serve(address, port, handler) -> server | nil, message, name
 function httpd.serve(address, port, handler)
-  return loop.serve(address, port, function(client)
-    repeat
-      local request, status = read_request(client)
-      if not request then return status and refuse(client, status) end
-    until not respond(client, request, answer(handler, request)) or not request.keep
-  end, { limit = httpd.connections, max = http.MAX_HEADER })
+  return loop.serve(address, port, function(client) return converse(client, handler) end,
+    { limit = httpd.connections, max = http.MAX_HEADER })
 end
 
 return httpd

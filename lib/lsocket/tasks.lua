@@ -407,7 +407,7 @@ end
 -- poller told, should nobody wait for the next one.
 function tasks.await_readable(watch)
   local task = current
-  if not task or watch.r or task.scope or task.canceled or running() ~= task.inner then
+  if not task or watch.r or is_interrupted(task) or running() ~= task.inner then
     return tasks.await(watch, "r")
   end
   watch.r = task
