@@ -276,7 +276,8 @@ local function write_machine()
    write("- compiler: %s, -O2", output_of "${CC:-cc} --version | head -n 1")
    write("- interpreters: %s; %s", output_of "lua5.4 -v", output_of "luajit -v")
    write("- libraries: lsocket %s; %s", output_of "git describe --always --dirty",
-      output_of "dpkg-query -W -f '${Package} ${Version}, ' lua-socket lua-posix lua-cqueues lua-luv libuv1 lua-copas lua-http wrk")
+      output_of("dpkg-query -W -f '${Package} ${Version}, ' " ..
+         "lua-socket lua-posix lua-cqueues lua-luv libuv1 lua-copas lua-http wrk"))
 end
 
 write("# Measured on %s\n", os.date "!%Y-%m-%d")

@@ -1,5 +1,5 @@
--- A web server with copas, for one page: reads a request's header, and answers it. Prints its port. It is a minimal one:
--- without limits, without time-outs.
+-- A web server with copas, for one page: reads a request's header, and answers it. Prints its port. It is a minimal
+-- one: without limits, without time-outs.
 local copas = require "copas"
 local socket = require "socket"
 
