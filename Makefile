@@ -104,6 +104,15 @@ check:
 	@tools/install check
 	@tools/check
 
+# What "make check" does of it and much more: several hundred seeds, on every Lua. Takes half an hour.
+.PHONY: torture
+torture:
+	@tools/install check
+	@for lua in $(LUAS); do \
+	    command -v $$lua > /dev/null || continue; \
+	    for mode in names alloc faults "random 1 300"; do tools/torture $$lua $$mode || exit 1; done; \
+	done
+
 .PHONY: lint
 lint:
 	@tools/install check
@@ -142,6 +151,7 @@ help:
 	@echo 'make demo       see it work'
 	@echo 'make test       run every spec on every Lua'
 	@echo 'make check      the slower checks: lint, sanitizers, valgrind, fallbacks, samples'
+	@echo 'make torture    let everything fail that can, on every Lua: half an hour'
 	@echo 'make bench      compare it with C and with other libraries: bench/results; see doc/performance.md'
 	@echo 'make install    PREFIX= DESTDIR=; make uninstall takes it away again'
 	@echo 'make clean'

@@ -19,6 +19,7 @@ servers() { # LUA CONNECTIONS
     echo C lsocket
     if [ "$2" -le 1000 ]; then echo lsocket-select LuaSocket; fi
     if $1 -e 'require "posix.poll"' 2> /dev/null; then echo luaposix; fi
+    if [ "$2" -le 1000 ] && $1 -e 'require "copas"' 2> /dev/null; then echo copas; fi
     echo lsocket-loop cqueues luv
 }
 
@@ -45,6 +46,7 @@ measure() { # LUA CONNECTIONS
 
 for lua in $LUAS; do
     $lua -e 'require "posix.poll"' 2> /dev/null || echo "# echo: no luaposix for $lua"
+    $lua -e 'require "copas"' 2> /dev/null || echo "# echo: no copas for $lua"
 done
 echo "# echo: select is left out at 10000 connections, where LuaSocket's cannot go (1,024 descriptors)"
 for connections in 1 10 100 1000 10000; do

@@ -4,6 +4,7 @@
 --   "time ratio"   time of an operation, where C's in the same round is 1: at most
 --   "cpu ratio"    processor time of an operation, where C's in the same round is 1: at most
 --   "cpu of best"  the same, where that of the best library but C and this one is 1: at most
+--   "cpu of"       processor time of an operation, where that of the library named by of = is 1: at most
 --   "cost of"      time of an operation, where that of the library named by of = in the same round is 1: at most
 --   anything else  a name from the samples' extras ("bytes", "instructions"): at most
 return {
@@ -57,6 +58,14 @@ return {
    { "echo", "100 connections", "lua5.4", "lsocket", "cpu of best", 1 },
    { "echo", "1000 connections", "lua5.4", "lsocket", "cpu of best", 1 },
    { "echo", "10000 connections", "lua5.4", "lsocket", "cpu of best", 1 },
+
+   { "echo", "100 connections", "lua5.4", "lsocket loop", "cpu of", 1.6, of = "lsocket" },
+   { "echo", "1000 connections", "lua5.4", "lsocket loop", "cpu of", 1.6, of = "lsocket" },
+   { "echo", "100 connections", "lua5.4", "lsocket loop", "cpu of best", 1 },
+   { "echo", "1000 connections", "lua5.4", "lsocket loop", "cpu of best", 1 },
+
+   { "http", "100 connections", "luajit", "lsocket loop", "cost of", 1, of = "copas" },
+   { "http", "100 connections", "luajit", "lsocket loop", "cost of", 1, of = "lua-http" },
 
    { "memory", "open", "lua5.4", "lsocket", "bytes", 90 },
    { "memory", "open", "luajit", "lsocket", "bytes", 90 },

@@ -226,7 +226,7 @@ local function best_peer(goal)
    local least
    for _, samples in ipairs(data:get(goal[1]):get(goal[2]):get(goal[3])) do
       local spent = samples.summary.cpu
-      local other = samples.name:sub(1, #goal[4]) ~= goal[4] and not samples.name:match "^C%f[%s\0]"
+      local other = samples.name:sub(1, #"lsocket") ~= "lsocket" and not samples.name:match "^C%f[%s\0]"
       if other and spent and spent < (least or math.huge) then
          least = spent
       end
@@ -241,6 +241,10 @@ local measures = {
    ["cpu of best"] = function(s, goal)
       local peer = best_peer(goal)
       return s.cpu and peer and s.cpu / peer
+   end,
+   ["cpu of"] = function(s, goal)
+      local other = summary_of(goal[1], goal[2], goal[3], goal.of)
+      return s.cpu and other and other.cpu and s.cpu / other.cpu
    end,
    ["cost of"] = function(_, goal)
       local libraries = data:get(goal[1]):get(case_of(goal)):get(goal[3])
@@ -272,7 +276,7 @@ local function write_machine()
    write("- compiler: %s, -O2", output_of "${CC:-cc} --version | head -n 1")
    write("- interpreters: %s; %s", output_of "lua5.4 -v", output_of "luajit -v")
    write("- libraries: lsocket %s; %s", output_of "git describe --always --dirty",
-      output_of "dpkg-query -W -f '${Package} ${Version}, ' lua-socket lua-posix lua-cqueues lua-luv libuv1")
+      output_of "dpkg-query -W -f '${Package} ${Version}, ' lua-socket lua-posix lua-cqueues lua-luv libuv1 lua-copas lua-http wrk")
 end
 
 write("# Measured on %s\n", os.date "!%Y-%m-%d")

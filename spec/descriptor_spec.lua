@@ -99,6 +99,14 @@ describe("datagrams of a pair", function()
 end)
 
 describe("fromfd", function()
+  it("fails where the system does not tell what the socket is, and leaves the descriptor to the caller", function()
+    need.injection(pending)
+    for _, call in ipairs { "getsockname", "getpeername" } do
+      local output = helper.run(helper.inject(call, "ENOBUFS:when=1", "descriptor", "adopt"))
+      assert.equal("nil\tNo buffer space available\tENOBUFS\ntrue\tunix\n", output)
+    end
+  end)
+
   it("finds out what the socket is", function()
     local sockets = {
       assert(lsocket.bind("127.0.0.1", 0)), assert(lsocket.bind("udp", "127.0.0.1", 0)),

@@ -359,7 +359,8 @@ describe("loop.deadline", function()
       loop.deadline(0.03, function()
         while loop.sleep(0.004) do rounds = rounds + 1 end
       end)
-      assert.is_true(rounds < 8 and loop.now() - before >= 0.0299)
+      assert.is_true(rounds < 8)
+      assert.is_true(loop.now() - before >= 0.0299)
     end)
   end)
 
@@ -478,7 +479,9 @@ describe("loop.wait", function()
       fails("EBADF", loop.wait(closed, "r"))
       raises("bad argument #2 to 'wait'", loop.wait, closed, "x")
       raises("bad argument #2 to 'wait'", loop.wait, closed)
-      raises("bad argument", loop.wait, {}, "r")
+      for _, odd in ipairs { {}, "0", true, io.stdout, print } do
+        raises("bad argument #1 to 'wait' (socket expected", loop.wait, odd, "r")
+      end
     end)
   end)
 
@@ -530,9 +533,9 @@ describe("loop.step and loop.getfd", function()
   end)
 
   it("tell when the next timer is due", function()
-    loop.spawn(loop.sleep, 0.01)
+    loop.spawn(loop.sleep, 0.2)
     local left = loop.step(0)
-    assert.is_true(left > 0 and left <= 0.01)
+    assert.is_true(left > 0 and left <= 0.2)
     while left do left = loop.step(left) end
     loop.spawn(function() loop.sleep(0) loop.sleep(0) end)
     assert.equal(0, loop.step(1000))

@@ -80,16 +80,21 @@ describe("loop.connect", function()
     need.speed(pending)
     run(function()
       local server, port = serve("127.0.0.1", echo)
-      local before = loop.now()
-      local client = assert(loop.connect("halflocal.example", port))
-      local passed = loop.now() - before
-      assert.equal("127.0.0.1", client:info("peer").addr)
+      -- The least time of three: other programs may have taken the processor.
+      local function least(options)
+        local best = math.huge
+        for _ = 1, 3 do
+          local before = loop.now()
+          local client = assert(loop.connect("halflocal.example", port, options))
+          best = math.min(best, loop.now() - before)
+          assert.equal("127.0.0.1", client:info("peer").addr)
+          client:close()
+        end
+        return best
+      end
+      local passed = least()
       assert.is_true(passed >= 0.249 and passed < 0.4, "it took " .. passed)
-      client:close()
-      before = loop.now()
-      client = assert(loop.connect("halflocal.example", port, { delay = 0.01 }))
-      assert.is_true(loop.now() - before < 0.2)
-      client:close()
+      assert.is_true(least { delay = 0.01 } < 0.2)
       server:close()
     end)
   end)
@@ -236,27 +241,29 @@ describe("loop.serve", function()
 
   it("lets its handlers end when it is closed, and cuts off the rest", function()
     run(function()
-      local results = {}
-      local server, port = serve("127.0.0.1", function(client)
+      local results, begun = {}, 0
+      local function handler(client)
+        begun = begun + 1
         local line, _, name = client:read()
         results[#results + 1] = line or name
-      end)
+      end
+      local function await_handler(count)
+        while begun < count do assert(loop.sleep(0.001)) end
+      end
+      local server, port = serve("127.0.0.1", handler)
       local one = assert(loop.connect("127.0.0.1", port))
       loop.spawn(function()
         loop.sleep(0.002)
         one:write "done\n"
       end)
-      loop.sleep(0.001)
+      await_handler(1)
       assert.is_true(server:close(helper.patience))
       assert.same({ "done" }, results)
       assert.equal("ECONNREFUSED", select(3, loop.connect("127.0.0.1", port)))
 
-      server, port = serve("127.0.0.1", function(client)
-        local line, _, name = client:read()
-        results[#results + 1] = line or name
-      end)
+      server, port = serve("127.0.0.1", handler)
       local two = assert(loop.connect("127.0.0.1", port))
-      loop.sleep(0.001)
+      await_handler(2)
       assert.is_false(server:close(0.002))
       assert.equal("", two:read "a")
       loop.sleep(0)

@@ -6,10 +6,12 @@ local need = helper.need
 describe("tasks that are cancelled, closed under or left alone at random", function()
   it("all end, and leave nothing", function()
     need.proc(pending)
-    local count = math.max(200, helper.scale(10000))
+    local count = helper.scale(12000)
     local output, status = helper.run(helper.command("looptorture", count, os.time() % 100000))
     assert.equal(0, status, output)
-    assert.truthy(output:find(count .. " tasks have ended\n0 descriptors more\nno memory more\n", 1, true), output)
+    assert.truthy(output:find(count .. " tasks have ended\n0 descriptors more\n", 1, true), output)
+    need.speed(pending) -- sanitizers keep memory of their own
+    assert.truthy(output:find("no memory more\n", 1, true), output)
   end)
 end)
 

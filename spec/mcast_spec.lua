@@ -251,3 +251,16 @@ describe("an mcast socket", function()
     assert.same({ n = 4, "01", "127.0.0.1", helper.port(sender), 10 }, pack(helper.readable(receiver):recvfrom(2)))
   end)
 end)
+
+describe("the option mcastif", function()
+  -- getifaddrs(3) asks a netlink socket, which it binds; nothing else is bound here.
+  it("fails where the system does not tell what interfaces there are", function()
+    need.injection(pending)
+    local function output(failing)
+      return (helper.run(helper.inject("bind", "ENOBUFS:when=" .. failing, "mcastif")))
+    end
+    local problem = "nil\tNo buffer space available\tENOBUFS\n"
+    assert.equal(problem .. "true\nlo\n", output(1))
+    assert.equal("true\ntrue\n" .. problem, output(3))
+  end)
+end)

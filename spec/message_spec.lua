@@ -95,7 +95,7 @@ for _, way in ipairs(ways) do
       local before = os.time()
       client:sendto("x", to, port)
       local _, m = receive(server)
-      assert.is_true(m.timestamp >= before and m.timestamp < os.time() + 1)
+      assert.is_true(m.timestamp >= before and m.timestamp < os.time() + 2) -- os.time may lag by a tick
     end)
 
     it("leaves from the socket's own address again when the next one says nothing", function()

@@ -2,7 +2,6 @@
 -- number; and what other programs see. That each can be set on each kind of socket: option_spec.lua.
 local lsocket = require "lsocket"
 local helper = require "spec.helper"
-local process = require "spec.process"
 
 local fails, raises, need, pack = helper.fails, helper.raises, helper.need, helper.pack
 
@@ -97,7 +96,10 @@ describe("an interface", function()
 
   it("without an IPv4 address is none to IPv4, but it can be set", function()
     need.sandbox(pending)
-    assert.is_false(settle(udp(), "mcastif", "tun0"))
+    local sock = udp()
+    local ok, _, symbol = sock:setopt("mcastif", "tun0")
+    if not ok then assert.equal("EADDRNOTAVAIL", symbol) end -- a system that names interfaces by address
+    assert.is_false(sock:getopt "mcastif")
     assert.equal("tun0", settle(udp "::1", "mcastif", "tun0"))
     assert.equal("tun0", settle(udp(), "device", "tun0"))
   end)
@@ -235,8 +237,8 @@ end)
 
 describe("an IPv6 socket", function()
   -- IPPROTO_IP's constants on Linux.
-  local ipv4 = { ttl = 2, tos = 1, mcastttl = 33, mcastloop = 34, mcastall = 49, recvttl = 12, recvtos = 13, recverr = 11,
-    mtudiscover = 10, freebind = 15, transparent = 19 }
+  local ipv4 = { ttl = 2, tos = 1, mcastttl = 33, mcastloop = 34, mcastall = 49, recvttl = 12, recvtos = 13,
+    recverr = 11, mtudiscover = 10, freebind = 15, transparent = 19 }
   local values = { ttl = 77, tos = 0x88, mcastttl = 9, mcastloop = false, mcastall = false, recvttl = true,
     recvtos = true, recverr = true, mtudiscover = "do", freebind = true, transparent = true }
 
@@ -247,7 +249,7 @@ describe("an IPv6 socket", function()
     for name, number in pairs(ipv4) do
       local value = values[name]
       local ok, _, symbol = sock:setopt(name, value)
-      if not ok then assert.equal("EPERM", symbol) end
+      if not ok then assert.is_true(symbol == "EPERM" or (symbol == "ENOPROTOOPT" and name == "recverr")) end
       local wanted = value == "do" and 2 or value == true and 1 or value == false and 0 or value
       if ok then assert.equal(wanted, sock:getopt(0, number), name) end
     end
@@ -350,7 +352,8 @@ describe("freebind", function()
   it("lets a socket have an address that is not there", function()
     need_linux()
     fails("EADDRNOTAVAIL", lsocket.bind("192.0.2.1", 0))
-    assert.equal("192.0.2.1", assert(lsocket.bind { address = "192.0.2.1", port = 0, freebind = true }):info("socket").addr)
+    local sock = assert(lsocket.bind { address = "192.0.2.1", port = 0, freebind = true })
+    assert.equal("192.0.2.1", sock:info("socket").addr)
   end)
 end)
 
@@ -392,7 +395,8 @@ describe("an option by number", function()
     need_linux()
     local sock = udp()
     assert(sock:setopt("linger", 7))
-    assert.equal(7, sock:getopt(1, 13, 8):byte(5) + sock:getopt(1, 13, 8):byte(8)) -- SO_LINGER, in either order of bytes
+    local bytes = sock:getopt(1, 13, 8) -- SO_LINGER
+    assert.equal(7, bytes:byte(5) + bytes:byte(8)) -- in either order of bytes
     assert(sock:setopt(1, 13, ("\0"):rep(8)))
     assert.is_false(sock:getopt "linger")
   end)
@@ -459,9 +463,9 @@ describe("ss", function()
   it("shows what was set on a listener", function()
     need.tool(pending, "ss -tlnmpeio --tos --inet-sockopt")
     local sock, port = helper.bind { address = "127.0.0.1", port = 0, backlog = 7, rcvbuf = 30000, sndbuf = 20000,
-      congestion = "reno", tos = 0x88, recverr = true, freebind = true, bindaddressnoport = true }
+      congestion = "reno", tos = 0x88, freebind = true, bindaddressnoport = true }
     local text = ss("-tl 'sport = :" .. port .. "'")
-    has(text, "rb60000", "tb40000", "reno", "tos:0x88", "recverr", "freebind", "bind_addr_no_port")
+    has(text, "rb60000", "tb40000", "reno", "tos:0x88", "freebind", "bind_addr_no_port")
     if sock:setopt("mark", 1234) then has(ss("-tl 'sport = :" .. port .. "'"), "fwmark:0x4d2") end
   end)
 

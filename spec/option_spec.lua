@@ -139,7 +139,8 @@ local function close(...)
 end
 
 local is_linux = process.read "/proc/self/stat" ~= nil
-local lacking = set "reuseportlb segment gro tcpinfo" -- on Linux: FreeBSD's, and what a build may be without
+-- on Linux: FreeBSD's, and what a build may be without
+local lacking = set "reuseportlb segment gro tcpinfo pktinfo recverr passcred"
 
 -- Has this platform the option?
 local function is_absent(name, kind)

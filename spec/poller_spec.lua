@@ -218,8 +218,8 @@ local function describe_backend(backend)
     end)
 
     it("takes the number of a foreign descriptor that was closed behind its back", function()
-      local poller, old = open(), assert(lsocket.bind("udp", "127.0.0.1", 0))
       helper.settle()
+      local poller, old = open(), assert(lsocket.bind("udp", "127.0.0.1", 0))
       local foreign = { getfd = function(self) return self.fd end, fd = old:getfd() }
       assert.is_true(poller:add(foreign, "w"))
       assert.same({ foreign }, (select(2, wait(poller))))
@@ -437,6 +437,13 @@ local function describe_backend(backend)
 end
 
 describe("lsocket.poller", function()
+  it("keeps what the system does not let go, but not what is closed", function()
+    need.injection(pending)
+    if not lsocket.poller "epoll" then pending "needs epoll" end
+    local output = helper.run(helper.inject("epoll_ctl", "ENOMEM:when=3+2", "remove", "epoll"))
+    assert.equal("nil\tCannot allocate memory\tENOMEM\n2\t2\ntrue\n1\t1\n0\t0\n", output)
+  end)
+
   it("takes the best backend where none is named", function()
     local poller, best = assert(lsocket.poller()), nil
     for _, backend in ipairs { "epoll", "kqueue", "poll" } do best = best or lsocket.poller(backend) and backend end

@@ -1,17 +1,10 @@
 -- samples/proxy.lua, run as a program: doc/loop.md ends with it.
 local loop = require "lsocket.loop"
 local helper = require "spec.helper"
+local sample = require "spec.sample"
 
--- Starts the sample, calls a function with its port, and ends it.
 local function with_proxy(target, fn)
-  local command = helper.command("../../samples/proxy", 0, "127.0.0.1", target)
-  local pipe = assert(io.popen("echo $$; exec " .. command .. " 2>&1"))
-  local pid = pipe:read("*l")
-  local port = assert((pipe:read("*l") or ""):match("listening on 127.0.0.1 port (%d+)"))
-  local ok, problem = loop.pcall(fn, port, pipe)
-  os.execute("kill " .. pid)
-  pipe:close()
-  assert(ok, problem)
+  sample.with(fn, "proxy", 0, "127.0.0.1", target)
 end
 
 describe("samples/proxy.lua", function()

@@ -80,7 +80,8 @@ end
 -- The annotated functions with their parameters, those of overloads too, as one text, and the constants.
 local function annotated()
   local names, further = {}, ""
-  local text = read("types/lsocket.lua") .. read("types/lsocket/loop.lua") .. read("types/lsocket/stream.lua")
+  local text = read "types/lsocket.lua"
+  for _, part in ipairs { "buffer", "loop", "stream" } do text = text .. read("types/lsocket/" .. part .. ".lua") end
   for line in lines_of(text) do
     local class, separator, name, parameters = line:match("^function (%a+)([.:])([%w_]+)(%b()) end$")
     if class then

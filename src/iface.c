@@ -66,8 +66,8 @@ static const unsigned char *hardware_of(const struct ifaddrs *item, size_t *len)
 #endif
 }
 
-/* hwaddr = "02:fc:..", from the link-layer record of the same name, but for the label in "eth0:label"; loopback's is all
-   zeros, and none. */
+/* hwaddr = "02:fc:..", from the link-layer record of the same name, but for the label in "eth0:label"; loopback's is
+   all zeros, and none. */
 static void set_hardware(lua_State *L, const struct ifaddrs *list, const char *name) {
     char text[3 * 32];
     const unsigned char *bytes = NULL;

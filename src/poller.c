@@ -151,6 +151,14 @@ static int set_events(Poller *p, int fd, unsigned events) {
     return 0;
 }
 
+/* Takes out what is registered for fd, given the poller's table on top. */
+static void take_out(lua_State *L, Poller *p, int fd) {
+    if (p->entries[fd].events) p->count--;
+    p->entries[fd].events = 0;
+    set_item(L, -(fd + 1), 0);
+    set_item(L, fd + 1, 0);
+}
+
 /* Marks a socket, so that it leaves its pollers when it is closed. */
 static void watch(lua_State *L, int index) {
     ls_Socket *s = ls_socket_test(L, index);
@@ -174,10 +182,7 @@ static int poller_add(lua_State *L) {
     p->entries[fd].tag = ++p->last_tag;
     err = set_events(p, fd, events);
     if (err) {
-        if (p->entries[fd].events) p->count--;
-        p->entries[fd].events = 0;
-        set_item(L, -(fd + 1), 0);
-        set_item(L, fd + 1, 0);
+        take_out(L, p, fd);
         return ls_fail(L, err);
     }
     watch(L, 2);
@@ -201,22 +206,17 @@ static int poller_modify(lua_State *L) {
     return ls_result(L, err);
 }
 
-/* Given the poller's table on top. */
-static int take_out(lua_State *L, Poller *p, int fd) {
-    int err = set_events(p, fd, 0);
-    set_item(L, -(fd + 1), 0);
-    set_item(L, fd + 1, 0);
-    return err;
-}
-
 /* poller:remove(obj) -> true | nil, message, name */
 static int poller_remove(lua_State *L) {
     Poller *p = check_self(L);
-    int fd = check_object(L);
+    int fd = check_object(L), err;
     if (!p->backend || fd < 0) return ls_fail(L, EBADF);
     ls_getusertable(L, 1);
     if (!is_registered(L, p, fd, 2)) return ls_fail(L, ENOENT);
-    return ls_result(L, take_out(L, p, fd));
+    err = set_events(p, fd, 0);
+    if (err) return ls_fail(L, err);
+    take_out(L, p, fd);
+    return ls_succeed(L);
 }
 
 /* forget(descriptor, object): takes it out of every poller. Called by what is about to be closed. */
@@ -227,7 +227,9 @@ static int forget(lua_State *L) {
     for (lua_pushnil(L); lua_next(L, 3); lua_settop(L, 4)) {
         Poller *p = lua_touserdata(L, 4);
         ls_getusertable(L, 4);
-        if (is_registered(L, p, fd, 2)) take_out(L, p, fd);
+        if (!is_registered(L, p, fd, 2)) continue;
+        set_events(p, fd, 0);
+        take_out(L, p, fd); /* whatever the system has said: it is as good as closed */
     }
     return 0;
 }

@@ -76,6 +76,10 @@ local function watch_of(object)
   if tasks.is_watch(object) then return object end
   local watch = watches[object]
   if not watch then
+    local kind = type(object)
+    if kind ~= "number" and not ((kind == "userdata" or kind == "table") and object.getfd) then
+      error(("bad argument #1 to 'wait' (socket expected, got %s)"):format(kind), 3)
+    end
     watch = tasks.watch({}, object)
     watches[object] = watch
   end

@@ -65,27 +65,24 @@ local function wake(task, a, b, c)
   return true
 end
 
-local function check_inner(task)
+-- The task that runs: every wait begins with asking for it.
+local function this()
+  local task = current
+  if not task then error("only a task can wait: see loop.run and loop.spawn", 0) end
   if running() ~= task.inner then error("a coroutine inside of a task cannot wait: spawn a task", 0) end
+  return task
 end
 
 local function park(task)
-  check_inner(task)
   task.parked = true
   return yield(PARKED)
 end
 
 -- Gives the others their turn, and answers a, b, c.
 local function line_up(task, a, b, c)
-  check_inner(task)
   task.parked = true
   wake(task, a, b, c)
   return yield(PARKED)
-end
-
--- The task that runs: every wait begins with asking for it.
-local function this()
-  return current or error("only a task can wait: see loop.run and loop.spawn", 0)
 end
 
 local function is_interrupted(task)
@@ -406,15 +403,15 @@ function tasks.await(watch, events)
   return ok, message, name
 end
 
--- The same for reading alone, which is what most waits are: one function, and what nearly always holds is asked first.
--- Whoever tells an event has the poller told, should nobody wait for the next one (see handle).
+-- The same for reading alone, which is what most waits are: all in one function. After an event handle has the
+-- poller told, should nobody wait for the next one.
 function tasks.await_readable(watch)
   local task = current
-  if not task or watch.r or task.scope or task.canceled or running() ~= task.inner then
+  if not task or watch.r or is_interrupted(task) or running() ~= task.inner then
     return tasks.await(watch, "r")
   end
   watch.r = task
-  if not watch.events then
+  if watch.events ~= "r" then
     local ok, message, name = update(watch)
     if not ok then
       watch.r = false

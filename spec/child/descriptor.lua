@@ -1,4 +1,5 @@
 -- Descriptors in a process of their own. Usage: descriptor.lua pair   makes a pair, for whoever lets it fail
+--                                               descriptor.lua adopt     the same of fromfd, twice
 --                                               descriptor.lua tell FD   what fromfd makes of a descriptor
 local lsocket = require "lsocket"
 local process = require "spec.process"
@@ -13,6 +14,11 @@ if arg[1] == "pair" then
   local before = count()
   print(lsocket.pair())
   print(count() - before .. " more")
+elseif arg[1] == "adopt" then
+  local fd = lsocket.pair "udp":detach()
+  print(lsocket.fromfd(fd))
+  local info = assert(lsocket.fromfd(fd)):info()
+  print(info.fd == fd, info.family)
 else
   local sock = assert(lsocket.fromfd(tonumber(arg[2])))
   local info = sock:info()

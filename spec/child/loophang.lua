@@ -33,11 +33,10 @@ local start = loop.now()
 loop.run(function()
   local tasks = look_up()
   if what == "timer" then
+    -- Some milliseconds, or what other programs make of it; a resolver that is waited for takes seconds.
     local late = lateness()
-    for _ = 1, 4 do -- other programs may have taken the processor
-      if late >= 0.005 then late = lateness() end
-    end
-    assert(late < 0.005, late)
+    assert(late < 0.5, late)
+    if arg[2] then print(("%.2f ms"):format(late * 1000)) end
   elseif what == "deadline" then
     local _, _, name = loop.deadline(0.05, loop.connect, "other.example", 80)
     assert(name == "ETIMEDOUT", name)

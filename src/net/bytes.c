@@ -73,7 +73,8 @@ static int remember(ls_Bytes *b, const char *delimiter, size_t length) {
     if (b->length == length && memcmp(b->delimiter, delimiter, length) == 0) return 0;
     copy = realloc(b->delimiter, length);
     if (!copy) return ENOMEM;
-    b->delimiter = memcpy(copy, delimiter, length);
+    memcpy(copy, delimiter, length);
+    b->delimiter = copy;
     b->length = length;
     b->searched = 0;
     return 0;

@@ -88,17 +88,31 @@ int ls_fd_accept(int listener, int *out, ls_Addr *peer) {
 #endif
 }
 
+/* Two answers about a socket's ends are no failures: it has no peer; macOS answers EINVAL after shutdown(2). */
+static int judge_end(int err) { return err == ENOTCONN || err == EINVAL ? 0 : err; }
+
+static int find_ends(int fd, ls_Kind *kind) {
+    ls_Addr addr;
+    int err = ls_fd_local(fd, &addr);
+    kind->family = err ? AF_UNSPEC : ls_addr_family(&addr);
+    if (judge_end(err)) return err;
+    if (kind->type == SOCK_DGRAM) {
+        err = ls_fd_peer(fd, &addr);
+        kind->listening = err == ENOTCONN;
+        return judge_end(err);
+    }
+    ls_fd_getint(fd, SOL_SOCKET, SO_ACCEPTCONN, &kind->listening); /* or it is left at 0 */
+    return 0;
+}
+
 int ls_fd_adopt(int fd, ls_Kind *kind) {
     int err = set_flags(fd);
-    ls_Addr addr;
     memset(kind, 0, sizeof *kind);
     if (err) return err;
     err = ls_fd_getint(fd, SOL_SOCKET, SO_TYPE, &kind->type);
     if (err) return err == ENOTSOCK ? 0 : err;
-    kind->family = ls_fd_local(fd, &addr) == 0 ? ls_addr_family(&addr) : AF_UNSPEC;
-    if (kind->type == SOCK_DGRAM) kind->listening = ls_fd_peer(fd, &addr) == ENOTCONN;
-    else ls_fd_getint(fd, SOL_SOCKET, SO_ACCEPTCONN, &kind->listening); /* or it is left at 0 */
-    return refuse_sigpipe(fd);
+    err = find_ends(fd, kind);
+    return err ? err : refuse_sigpipe(fd);
 }
 
 const char *ls_fd_what(int fd) {

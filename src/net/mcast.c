@@ -164,7 +164,8 @@ static int leave_by_ipv4(int fd, unsigned index) {
     int err = ipv4_interface(index, &choice);
 #if LS_HAVE_IP_MREQN
     /* Asked for it, the kernel tells the address alone. Where there is none, the index does. */
-    if (index) ls_iface_address(index, &choice.imr_address);
+    if (index) err = ls_iface_address(index, &choice.imr_address);
+    if (err == EADDRNOTAVAIL) err = 0;
 #endif
     return err ? err : set(fd, IPPROTO_IP, IP_MULTICAST_IF, &INTERFACE_OF(choice), sizeof INTERFACE_OF(choice));
 }
@@ -184,8 +185,9 @@ int ls_mcast_getinterface(int fd, int family, unsigned *index) {
     *index = 0;
     if (family == AF_INET6) return ls_fd_getopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index, &size);
     err = ls_fd_getopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &address, &size);
-    if (!err && address.s_addr != INADDR_ANY) ls_iface_having(&address, index); /* it may have lost the address */
-    return err;
+    if (err || address.s_addr == INADDR_ANY) return err;
+    err = ls_iface_having(&address, index);
+    return err == EADDRNOTAVAIL ? 0 : err; /* it has lost the address since */
 }
 
 /* ---- mcast in connect ---- */

@@ -1,0 +1,73 @@
+-- A chat: what one says, all hear. Try it with several times: nc 127.0.0.1 16005. The first line is one's name.
+-- Usage: lua chat.lua [port]       port 0: one that is free
+local loop = require "lsocket.loop"
+
+io.stdout:setvbuf("line")
+local MOST = 262144  -- bytes that may wait for one who does not read them; then he has to go
+local members = {}   -- name -> { client = , queue = what waits for him, size = bytes of it, writing = , gone = }
+
+-- Writes what waits for a member, and what is said meanwhile. One who reads slowly holds up this task, and no other.
+local function deliver(member)
+  while member.queue[1] do
+    local text = table.concat(member.queue)
+    member.queue = {}
+    if not member.client:write(text) then break end
+    member.size = member.size - #text
+  end
+  member.writing = false
+end
+
+local function tell(member, text)
+  if member.gone then return end
+  member.size = member.size + #text
+  if member.size > MOST then
+    member.gone = "was too slow"
+    member.client:close() -- which ends all waits for him
+    return
+  end
+  table.insert(member.queue, text)
+  if not member.writing then
+    member.writing = true
+    loop.spawn(deliver, member)
+  end
+end
+
+local function tell_all(...)
+  local text = table.concat({ ... }) .. "\n"
+  for _, member in pairs(members) do tell(member, text) end
+end
+
+-- The first line; a stranger may send anything.
+local function read_name(client)
+  local name = client:read()
+  if not name or #name > 20 or not name:find("^[%w._-]+$") then return nil, "letters and digits, please" end
+  if members[name] then return nil, "somebody has that name" end
+  return name
+end
+
+local function talk(client)
+  client:write("your name? ")
+  local name, problem = loop.deadline(30, read_name, client)
+  if not name then return client:write(problem, "\n") end
+  local member = { client = client, queue = {}, size = 0 }
+  members[name] = member
+  tell_all("+ ", name)
+  local line = client:read()
+  while line do
+    tell_all(name, ": ", (line:gsub("%c", " ")))
+    line = client:read() -- nil, too, when the line has more than the bytes that max allows
+  end
+  member.gone = member.gone or "has left"
+  members[name] = nil
+  tell_all("- ", name, " ", member.gone)
+end
+
+loop.run(function()
+  local options = { limit = 1000, max = 1000, sndbuf = 65536 } -- sndbuf: what the kernel keeps for each
+  local server, message = loop.serve("127.0.0.1", arg[1] or 16005, talk, options)
+  if not server then
+    io.stderr:write("chat: ", message, "\n")
+    os.exit(1)
+  end
+  print(("listening on 127.0.0.1 port %d"):format(server:info("socket").port))
+end)

@@ -1,0 +1,561 @@
+-- The scenarios: { name, function(scene, module) }, each short, all together with every public function of the library.
+-- A call that may fail goes through must, io, may or fails of scene.lua; what is only there for it, through quietly.
+-- What a scenario opens and does not close is left to the collector.
+local HERE = "127.0.0.1"
+local NAME = "feed.example" -- the same, of spec/hosts: one that has no other address
+local scenarios = {}
+
+local function add(name, play) scenarios[#scenarios + 1] = { name, play } end
+
+-- ---- what several need, made while nothing fails ----
+
+local function port_of(sock)
+  local armed = torture.arm(false)
+  local port = sock:info("socket").port
+  torture.arm(armed)
+  return port
+end
+
+local function make_tcp(ls)
+  local listener = assert(ls.bind(HERE, 0))
+  local client = assert(ls.connect(HERE, port_of(listener)))
+  assert(ls.select({ listener }, 5))
+  return client, assert(listener:accept()), listener
+end
+
+local function tcp(t, ls) return t.quietly(make_tcp, ls) end
+
+local function make_udp(ls)
+  local receiver = assert(ls.bind("udp", HERE, 0))
+  return assert(ls.connect("udp", HERE, port_of(receiver))), receiver
+end
+
+local function udp(t, ls) return t.quietly(make_udp, ls) end
+
+local function pair(t, ls, type) return t.quietly(ls.pair, type) end
+
+local function path() return os.tmpname() end -- of a file that is there
+
+-- Receives so many bytes of a stream.
+local function receive(t, sock, count)
+  local text = ""
+  while #text < count do text = text .. t.check(t.io(sock, "r", "recv", count - #text), "the stream ends too soon") end
+  return text
+end
+
+-- Sends a string, or an array of strings of so many bytes.
+local function send_all(t, sock, data, size)
+  local sent = 0
+  while sent < (size or #data) do sent = sent + t.io(sock, "w", "send", data, sent + 1) end
+end
+
+-- ---- opening ----
+
+add("open", function()
+  package.loaded.lsocket = nil
+  require "lsocket"
+end)
+
+add("bind tcp", function(t, ls)
+  local listener = t.must(ls, "bind", "tcp", HERE, 0, 3)
+  local info = t.must(listener, "info")
+  t.check(info.listening and info.type == "tcp" and info.family == "inet", "info is wrong")
+  t.must(listener, "close")
+end)
+
+add("bind by name", function(t, ls)
+  local listener = t.must(ls, "bind", { address = HERE, port = 0, backlog = 7, inherit = true, rcvbuf = 20000 })
+  t.check(t.must(listener, "getopt", "rcvbuf"), "no buffer")
+  t.must(listener, "close")
+end)
+
+add("bind to both families", function(t, ls)
+  t.must(t.must(ls, "bind", { family = "inet6", address = "::1", port = 0, v6only = true }), "close")
+  t.must(t.must(ls, "bind", "udp", 0), "close")
+end)
+
+add("bind to a path", function(t, ls)
+  t.instead("socket connect unlink", "EADDRINUSE") -- nobody knows then whether the file is a dead socket's
+  t.silent "fchmod" -- which not every system has; chmod(2) follows
+  local where = path()
+  os.remove(where)
+  t.must(t.must(ls, "bind", { address = where, mode = "600" }), "close")
+  local listener = t.must(ls, "bind", { address = where, unlink = true, mode = "660" })
+  if t.spoils("bind", "EADDRINUSE") or t.spoils("connect", "ECONNREFUSED") then t.silent "bind connect" end
+  if listener then
+    local client = t.must(ls, "connect", where)
+    t.check(t.io(listener, "r", "accept"), "nobody came")
+    t.must(client, "close")
+  end
+  os.remove(where)
+end)
+
+add("connect", function(t, ls)
+  local listener = t.quietly(ls.bind, HERE, 0)
+  local client = t.must(ls, "connect", HERE, port_of(listener))
+  local server, address, port = t.io(listener, "r", "accept")
+  t.check(server and address == HERE and port, "accept is wrong")
+  t.check(torture.wait(client:getfd(), "w"), "the connection is not made")
+  t.must(client, "status")
+  t.check(t.must(client, "info", "peer").addr == HERE, "peer is wrong")
+  t.check(t.must(server, "info", "socket").addr == HERE, "socket is wrong")
+  t.must(client, "close")
+  t.must(server, "close")
+end)
+
+add("connect by name", function(t, ls)
+  local listener = t.quietly(ls.bind, HERE, 0)
+  t.must(ls, "connect", { address = NAME, port = port_of(listener), family = "inet", sndbuf = 20000,
+    localaddress = HERE, localport = 0 })
+  t.must(ls, "connect", "udp", NAME, 9)
+end)
+
+add("a refused connection", function(t, ls)
+  local keeper = t.quietly(ls.connect, "udp", HERE, 9)
+  local sock = t.must(ls, "connect", "udp", HERE, port_of(keeper))
+  t.io(sock, "w", "send", "nobody is there")
+  t.check(torture.wait(sock:getfd(), "r"), "nothing happens")
+  t.fails("ECONNREFUSED", sock, "status")
+end)
+
+add("multicast", function(t, ls)
+  local group = "239.1.2.3"
+  local sock = t.must(ls, "bind", "mcast", group .. "%lo", 0)
+  t.must(sock, "join", "239.1.2.4", "lo")
+  t.must(sock, "leave", "239.1.2.4", "lo")
+  t.must(sock, "join", "239.1.2.5", HERE, HERE)
+  t.must(sock, "leave", "239.1.2.5", HERE, HERE)
+  t.must(ls, "connect", "mcast", group .. "%lo", port_of(sock), 1)
+  local other = t.must(ls, "bind", { type = "udp", address = "::", port = 0 })
+  t.must(other, "join", "ff15::1", 1)
+  t.must(other, "leave", "ff15::1", 1)
+end)
+
+-- ---- descriptors ----
+
+add("pair", function(t, ls)
+  for _, type in ipairs{ "tcp", "udp", "seqpacket" } do
+    local a, b = t.must(ls, "pair", type)
+    send_all(t, a, type)
+    t.check(receive(t, b, #type) == type, "received something else")
+    t.must(a, "shutdown", "w")
+    t.must(a, "close")
+    t.must(b, "close")
+  end
+end)
+
+-- What is no socket, or not told to be one, is written and read like a file; an end may be unknown.
+local function allow_unknown(t)
+  if t.spoils("getsockopt", "ENOTSOCK") then t.silent "getsockopt" end
+  if t.spoils("getsockname", "EINVAL") then t.silent "getsockname" end
+  if t.spoils("getpeername", "EINVAL ENOTCONN") then t.silent "getpeername" end
+end
+
+-- A descriptor that could not be adopted is still the caller's.
+local function adopt(t, ls, fd)
+  local ok, sock = pcall(t.must, ls, "fromfd", fd)
+  allow_unknown(t)
+  if ok then return sock end
+  torture.close(fd)
+  error(sock, 0)
+end
+
+add("descriptors", function(t, ls)
+  local a, b = pair(t, ls)
+  local copy = t.must(a, "dup")
+  t.must(copy, "inherit")
+  t.must(copy, "inherit", false)
+  local fd = t.must(copy, "detach")
+  local again = adopt(t, ls, fd)
+  t.check(again:getfd() == fd, "another descriptor")
+  send_all(t, again, "passed on")
+  t.check(receive(t, b, 9) == "passed on", "received something else")
+  t.must(again, "close")
+  t.must(a, "close")
+  fd = b:getfd()
+  t.must(b, "setfd", -1)
+  torture.close(fd)
+  t.check(b:getfd() == -1, "setfd is wrong")
+end)
+
+add("pipes", function(t, ls)
+  local r, w = torture.pipe()
+  local reader, writer = t.quietly(ls.fromfd, r), t.quietly(ls.fromfd, w)
+  send_all(t, writer, "through")
+  t.check(receive(t, reader, 7) == "through", "received something else")
+  send_all(t, writer, { "in ", ("p"):rep(100), "ieces" }, 108)
+  t.check(receive(t, reader, 108) == "in " .. ("p"):rep(100) .. "ieces", "received something else")
+  t.must(writer, "close")
+  t.must(reader, "close")
+end)
+
+add("a pipe from its descriptor", function(t, ls)
+  local r, w = torture.pipe()
+  torture.close(w)
+  local reader = adopt(t, ls, r)
+  t.check(t.must(reader, "info").type == "pipe", "no pipe")
+  t.must(reader, "close")
+end)
+
+add("what systemd passes", function(t, ls)
+  torture.pass()
+  local ok, sockets, names = pcall(t.may, ls, "listenfds")
+  allow_unknown(t)
+  if ok and sockets then
+    t.check(#sockets == 2 and names[1] == "one" and names[2] == "two", "passed wrongly")
+    sockets[1]:close()
+    sockets[2]:close()
+  else
+    collectgarbage()
+    torture.close(3)
+    torture.close(4)
+    if not ok then error(sockets, 0) end
+  end
+end)
+
+add("shutdown", function(t, ls)
+  local client, server = tcp(t, ls)
+  t.must(client, "shutdown", "w")
+  t.check(t.io(server, "r", "recv") == nil, "no end")
+  send_all(t, server, "still here")
+  t.check(receive(t, client, 10) == "still here", "received something else")
+  t.must(server, "shutdown")
+end)
+
+-- ---- streams ----
+
+add("send and recv", function(t, ls)
+  local client, server = tcp(t, ls)
+  send_all(t, client, "some bytes")
+  t.check(torture.wait(server:getfd(), "r"), "nothing comes")
+  local start = t.io(server, "r", "peek", 4)
+  t.check(("some"):sub(1, #start) == start, "peek is wrong")
+  t.check(receive(t, server, 10) == "some bytes", "recv is wrong")
+  t.io(client, "w", "send", "x")
+  local data, address = t.io(server, "r", "recvfrom")
+  t.check(data == "x" and (address == nil or address == HERE or address == ""), "recvfrom is wrong")
+  t.must(client, "close")
+  t.check(t.io(server, "r", "recv") == nil, "no end")
+end)
+
+add("much data", function(t, ls)
+  local client, server = tcp(t, ls)
+  local text = ("0123456789"):rep(20000)
+  local sent, received = 0, {}
+  local count = 0
+  while count < #text do
+    if sent < #text then
+      local n = t.must(client, "send", text, sent + 1, sent + 70000)
+      sent = sent + (n or 0)
+    end
+    local piece = t.must(server, "recv", 100000)
+    t.check(piece ~= nil, "the stream ends too soon")
+    if piece then
+      received[#received + 1] = piece
+      count = count + #piece
+    elseif sent == #text then
+      torture.wait(server:getfd(), "r")
+    end
+  end
+  t.check(table.concat(received) == text, "the data is another")
+end)
+
+add("an array", function(t, ls)
+  local client, server = tcp(t, ls)
+  local list, long = {}, ("l"):rep(100)
+  for i = 1, 60 do list[i] = i % 3 == 0 and long or i end
+  local text = table.concat(list)
+  send_all(t, client, list, #text)
+  t.check(receive(t, server, #text) == text, "the data is another")
+end)
+
+add("a file", function(t, ls)
+  local client, server = tcp(t, ls)
+  local file = t.quietly(io.tmpfile)
+  t.quietly(function()
+    file:write(("f"):rep(3000))
+    file:flush()
+  end)
+  local sent = 0
+  while sent < 3000 do sent = sent + t.io(client, "w", "sendfile", file, sent, 2000) end
+  file:close()
+  t.check(receive(t, server, 3000) == ("f"):rep(3000), "the data is another")
+end)
+
+-- Receives into a buffer, as soon as there is something.
+local function fill(t, buffer, sock)
+  for _ = 1, 1000 do
+    local count = t.must(buffer, "recv", sock)
+    if count ~= false then return count end
+    t.check(torture.wait(sock:getfd(), "r"), "nothing comes")
+  end
+end
+
+add("a buffer", function(t, ls)
+  local client, server = tcp(t, ls)
+  local buffer = t.must(ls, "buffer", 100000)
+  local text = "one\r\ntwo\nhead::" .. ("b"):rep(70000)
+  send_all(t, client, text)
+  while #buffer < #text do t.check(fill(t, buffer, server), "the stream ends too soon") end
+  t.check(t.must(buffer, "line") == "one" and t.must(buffer, "line", true) == "two\n", "another line")
+  t.check(t.must(buffer, "upto", "::", 10) == "head", "another record")
+  t.check(t.must(buffer, "take", 70001) == false and #t.must(buffer, "take", 60000) == 60000, "other bytes")
+  t.must(buffer, "append", "end")
+  t.check(#t.must(buffer, "some", 5000) == 5000 and #t.must(buffer, "some") == 5003, "other bytes")
+  t.must(buffer, "append", text)
+  t.must(buffer, "clear")
+  t.must(client, "close")
+  t.check(fill(t, buffer, server) == nil, "no end")
+end)
+
+-- ---- datagrams ----
+
+add("datagrams", function(t, ls)
+  local sender, receiver = udp(t, ls)
+  t.io(sender, "w", "send", "first")
+  local data, address, port = t.io(receiver, "r", "recvfrom")
+  t.check(data == "first", "recvfrom is wrong")
+  if t.spoils("recvfrom", "ENOTSOCK") then return end -- it is read as a file then, which has no peer
+  t.check(address == HERE and port, "recvfrom is wrong")
+  t.io(receiver, "w", "sendto", "second", address, port)
+  t.check(t.io(sender, "r", "peek") == "second", "peek is wrong")
+  t.check(t.io(sender, "r", "recv", 3) == "sec", "recv is wrong")
+  t.io(receiver, "w", "sendto", "third", NAME, port)
+  t.check(t.io(sender, "r", "recv", 100000) == "third", "recv is wrong")
+end)
+
+add("a joined datagram", function(t, ls)
+  local sender, receiver = udp(t, ls)
+  local list = {}
+  for i = 1, 1100 do list[i] = i % 2 == 0 and "s" or "tt" end
+  t.io(sender, "w", "send", list)
+  t.check(#t.io(receiver, "r", "recv") == 1650, "the datagram is another")
+end)
+
+add("batches", function(t, ls)
+  local sender, receiver = udp(t, ls)
+  local out, back = t.must(ls, "batch", 8, 100), t.must(ls, "batch", 8, 100)
+  for i = 1, 8 do t.check(t.must(out, "add", "datagram " .. i), "it is full") end
+  t.check(t.must(out, "add", "one more") == false, "it is not full")
+  t.must(out, "clear")
+  t.must(out, "add", "only this", HERE, port_of(receiver))
+  t.may(sender, "sendmany", out)
+  t.must(out, "rewind")
+  local sent = t.may(sender, "sendmany", out)
+  if sent == false then return end -- which drops the datagram that failed
+  local count = t.io(receiver, "r", "recvmany", back)
+  t.check(count and count >= 1 and t.must(back, "get", 1) == "only this", "another datagram")
+end)
+
+add("batches in segments", function(t, ls)
+  local sender, receiver = udp(t, ls)
+  t.silent "getsockopt" -- each datagram goes by itself then
+  t.may(sender, "setopt", "segment", 100)
+  t.may(receiver, "setopt", "gro", true)
+  local out, back = t.must(ls, "batch", 20, 100), t.must(ls, "batch", 20, 100)
+  for _ = 1, 20 do t.must(out, "add", ("d"):rep(100)) end
+  for _ = 1, 30 do
+    if #out == 0 then break end
+    if not t.may(sender, "sendmany", out) then torture.wait(sender:getfd(), "w") end
+  end
+  if t.spoils("sendmmsg", "EINVAL EMSGSIZE ENOBUFS") then t.silent "sendmmsg" end -- they do, too
+  t.check(#out == 0, "not sent")
+  if t.may(receiver, "recvmany", back) then t.check(#t.must(back, "get", 1) == 100, "another datagram") end
+end)
+
+-- ---- messages ----
+
+add("messages", function(t, ls)
+  local sender, receiver = udp(t, ls)
+  for _, name in ipairs{ "pktinfo", "recvttl", "recvtos", "timestamp" } do t.must(receiver, "setopt", name, true) end
+  t.io(sender, "w", "sendmsg", { data = { "in ", "pieces" }, ttl = 9, tos = 8 })
+  local data, told = t.io(receiver, "r", "recvmsg")
+  t.check(data == "in pieces" and told.ttl == 9 and told.destination == HERE, "another message")
+  local back = { data = "back", address = told.address, port = told.port, source = HERE, interface = 1 }
+  t.io(receiver, "w", "sendmsg", back)
+  local again, same = t.io(sender, "r", "recvmsg", 70000, told)
+  t.check(again == "back" and same == told and told.ttl == nil, "another message")
+end)
+
+add("the queue of errors", function(t, ls)
+  local keeper = t.quietly(ls.connect, "udp", HERE, 9)
+  local sock = t.quietly(ls.connect, "udp", HERE, port_of(keeper))
+  t.must(sock, "setopt", "recverr", true)
+  t.io(sock, "w", "send", "nobody is there")
+  t.check(torture.wait(sock:getfd(), "r"), "nothing happens")
+  local data, told = t.io(sock, "r", "recverr")
+  t.check(data and told.error == "ECONNREFUSED", "another error")
+end)
+
+add("descriptors on their way", function(t, ls)
+  t.silent "getsockopt getsockname getpeername fcntl fcntl(F_SETFL)" -- what is unknown can be passed on
+  for _, type in ipairs{ "tcp", "udp" } do
+    local a, b = pair(t, ls, type)
+    local one, two = pair(t, ls)
+    t.io(a, "w", "sendfds", "2", { one, two:getfd() })
+    local data, list = t.io(b, "r", "recvfds")
+    t.check(data == "2" and #list == 2, "other descriptors")
+    t.io(a, "w", "sendfds", "3", { one, two, one })
+    t.check(#select(2, t.io(b, "r", "recvfds", 70000, 1)) == 1, "other descriptors")
+    t.check(t.must(a, "peercred").uid, "nobody is there")
+  end
+end)
+
+-- ---- options ----
+
+add("options", function(t, ls)
+  local sender = udp(t, ls)
+  t.must(sender, "setopt", "ttl", 5)
+  t.check(t.must(sender, "getopt", "ttl") == 5, "another ttl")
+  t.must(sender, "setopt", "reuseaddr", true)
+  t.must(sender, "setopt", "sndbuf", 30000)
+  t.must(sender, "getopt", "sndbuf")
+end)
+
+-- Sets what was told; some options can only be told, and some kinds of sockets have not got them all.
+local function set_again(t, sock, ...)
+  for _, name in ipairs{ ... } do t.must(sock, "setopt", name, t.must(sock, "getopt", name)) end
+end
+
+add("options of every kind", function(t, ls)
+  local client, _, listener = tcp(t, ls)
+  set_again(t, client, "nodelay", "keepalive", "linger", "congestion", "ttl", "tos", "device", "usertimeout")
+  t.must(client, "getopt", "tcpinfo")
+  t.must(listener, "setopt", "deferaccept", 1)
+  if torture.call == "setsockopt" then t.silent "setsockopt" end -- IPv4's, which an IPv6 socket may need not
+  local sock = t.quietly(ls.bind, "udp", "::1", 0)
+  set_again(t, sock, "ttl", "tos", "mcastif", "mcastloop", "mcastttl", "mtudiscover")
+  t.must(sock, "setopt", "mcastif", "lo")
+  if t.spoils "getifaddrs" then t.silent "getifaddrs" end -- IPv4's again
+  t.must(sock, "setopt", 1, 9, t.must(sock, "getopt", 1, 9)) -- SO_KEEPALIVE by number
+  t.must(ls, "connect", { type = "udp", address = HERE, port = 9, tos = 8, mcastif = HERE })
+end)
+
+-- ---- waiting ----
+
+add("select", function(t, ls)
+  local client, server, listener = tcp(t, ls)
+  t.must(ls, "select", { client, server, listener }, { client, server }, 0)
+  t.check(t.must(ls, "select", { client, listener }, 0) == false, "something is ready")
+  local many = {}
+  for i = 1, 40 do many[i] = i % 2 == 0 and client or server end
+  t.check(#select(2, t.must(ls, "select", nil, many, 5)) == 2, "not two are ready")
+end)
+
+local function poll_with(backend)
+  return function(t, ls)
+    -- What the kernel says to the second try, after a first answer that was not the kernel's.
+    if torture.error == "EEXIST" then t.instead("epoll_ctl", "ENOENT") end
+    if torture.error == "ENOENT" then t.instead("epoll_ctl", "EEXIST") end
+    local a, b = pair(t, ls)
+    local poller = t.must(ls, "poller", backend)
+    t.must(poller, "add", a, "r", "value")
+    t.must(poller, "modify", a, "rw")
+    t.must(poller, "modify", a, "w")
+    local _, writable = t.must(poller, "wait", 5)
+    t.check(writable[1] == "value" and #poller == 1, "not ready")
+    t.must(poller, "add", b, "r")
+    t.must(poller, "remove", b)
+    t.check(#poller == 1, "not removed")
+    t.must(poller, "add", b, "r")
+    if backend ~= "poll" then t.must(poller, "getfd") end
+    t.must(poller, "modify", a, "r")
+    t.check(t.must(poller, "wait", 0) == false, "something is ready")
+    if not torture.fired() then t.silent "epoll_ctl(DEL)" end -- whatever the kernel says, a closed one leaves
+    t.must(a, "close")
+    t.check(#poller == 1, "still registered")
+    local readable = t.must(poller, "wait", 5)
+    t.check(readable[1] == b, "the end is not seen")
+    t.must(poller, "close")
+  end
+end
+
+add("epoll", poll_with "epoll")
+add("poll", poll_with "poll")
+
+add("a poller of many", function(t, ls)
+  local poller = t.must(ls, "poller", "poll")
+  local list = {}
+  for i = 1, 40 do list[2 * i - 1], list[2 * i] = pair(t, ls, "udp") end
+  for i, sock in ipairs(list) do t.must(poller, "add", sock, "w", i) end
+  local _, writable = t.must(poller, "wait", 5)
+  t.check(#writable == 80, "not all are ready")
+end)
+
+-- ---- names ----
+
+add("resolve", function(t, ls)
+  t.check(t.must(ls, "resolve", HERE)[1].addr == HERE, "another address")
+  t.check(#t.must(ls, "resolve", NAME) > 0, "no address")
+end)
+
+add("lookup", function(t, ls)
+  local lookup = t.may(ls, "lookup", NAME)
+  if not lookup then return end
+  t.must(lookup, "getfd")
+  t.check(torture.wait(lookup:getfd(), "r"), "no answer")
+  local list = t.may(lookup, "result")
+  t.check(not list or #list > 0, "no address")
+  t.must(lookup, "cancel")
+end)
+
+add("lookups that nobody waits for", function(t, ls)
+  t.silent "getaddrinfo pthread_create" -- which one thread suffices for
+  t.may(ls, "lookup", NAME, "inet")
+  local lookup = t.may(ls, "lookup", NAME)
+  if lookup then t.must(lookup, "cancel") end
+  t.check(#t.must(t.must(ls, "lookup", HERE), "result") == 1, "no address")
+end)
+
+add("now", function(t, ls)
+  t.check(not ls.now or ls.now() <= ls.now(), "the time goes backwards")
+end)
+
+add("interfaces", function(t, ls)
+  local found
+  for _, record in ipairs(t.must(ls, "getinterfaces")) do found = found or record.addr == HERE end
+  t.check(found, "no loopback")
+end)
+
+-- ---- the loop ----
+
+-- One thing that fails ends no more than what it belongs to; who waits for that is told, or comes to its end.
+local function talk(loop)
+  local server = assert(loop.serve(HERE, 0, function(client)
+    for _ = 1, 2 do
+      local line = client:read()
+      if not line or not client:write(line, "\n") then return end
+    end
+  end))
+  local port = server:info("socket").port
+  local task = loop.spawn(function()
+    local stream = assert(loop.connect(HERE, port))
+    assert(stream:write "one\n")
+    local line = stream:read()
+    assert(stream:write "two\n")
+    line = line and stream:read()
+    stream:close()
+    return line
+  end)
+  loop.sleep(0.001)
+  assert(loop.resolve(NAME))
+  local line, message = task:join()
+  server:close()
+  if not line then error(message or "cut off", 0) end
+  assert(line == "two", "another line")
+end
+
+add("the loop", function(t)
+  t.silent "epoll_ctl(DEL)" -- of what is closed
+  local loop = t.quietly(require, "lsocket.loop")
+  function loop.onerror() end
+  -- What was told to one task may have been no more than the end of the stream to the next.
+  local ok, problem = pcall(loop.run, loop.deadline, 3, talk, loop)
+  if ok or torture.mode == "plain" or not torture.fired() then
+    if not ok then error(problem, 0) end
+  elseif torture.mode == "alloc" then
+    error "not enough memory, in a task"
+  end
+end)
+
+return scenarios

@@ -1,0 +1,268 @@
+-- What a scenario is played with, and what judges it. Every function of the library is watched: which were called, and
+-- what failure they told. main.c gives the table torture: what is to fail in this run, and a few harmless calls.
+local scene = {}
+
+local ls           -- the module
+local failed = {}  -- the names of the failures that were told
+local blocked      -- a call has answered false
+local called = {}  -- by public name
+
+-- ---- watching ----
+
+local function note(...)
+  local result, message, name = ...
+  if result == nil and type(message) == "string" and type(name) == "string" then failed[name] = true end
+  if result == false then blocked = true end
+  return ...
+end
+
+local function watched(name, fn)
+  called[name] = false
+  return function(...)
+    called[name] = true
+    return note(fn(...))
+  end
+end
+
+-- Puts watched functions in the place of those of a table; prefix: "socket:".
+local function watch(functions, prefix)
+  for name, fn in pairs(functions) do
+    if type(fn) == "function" then functions[name] = watched(prefix .. name, fn) end
+  end
+end
+
+-- One object of each kind, made while nothing fails; some kinds are not there on every platform.
+local makers = {
+  function() return ls.bind("udp", "127.0.0.1", 0) end,
+  function() return ls.poller() end,
+  function() return ls.batch(1) end,
+  function() return ls.lookup("127.0.0.1") end,
+  function() return ls.buffer and ls.buffer() end,
+}
+
+local function watch_all()
+  for _, make in ipairs(makers) do
+    local object = make()
+    if object then
+      local metatable = getmetatable(object)
+      watch(metatable.__index, metatable.__type .. ":")
+      if object.close then object:close() end
+    end
+  end
+  watch(ls, "lsocket.")
+end
+
+-- ---- what may happen ----
+
+-- What a call tells other than the errno: "call error" -> the name that the library gives.
+local told = {
+  ["getaddrinfo EAI_SYSTEM"] = "EIO", -- what errno says then
+}
+
+-- What is told instead in this scenario, by call.
+local instead = {}
+
+-- What nobody is told, and why not.
+local silent = {}
+
+local function allow(call, errors, calls)
+  for one in calls:gmatch "%S+" do
+    for error in errors:gmatch "%S+" do silent[one .. " " .. error] = call end
+  end
+end
+
+allow("made again", "EINTR", "accept accept4 recv recvfrom recvmsg recvmmsg read pread")
+allow("made again", "EINTR", "send sendto sendmsg sendmmsg sendfile writev")
+allow("goes on by itself", "EINPROGRESS EINTR", "connect")
+allow("the descriptor is gone", "EINTR", "close")
+allow("closed by the collector, or after another failure", "EIO ENOSPC EDQUOT", "close")
+allow("no socket: read and written as a file", "ENOTSOCK", "recv recvfrom send sendmsg")
+allow("read instead", "EINVAL", "sendfile")
+allow("the kernel's set and ours agree already", "EEXIST ENOENT", "epoll_ctl")
+allow("closing took it out already", "EBADF ENOENT", "epoll_ctl(DEL)")
+allow("receiving tells why", "EBADF EFAULT EINVAL ENOTTY", "ioctl")
+allow("not every kernel has it", "ENOPROTOOPT EOPNOTSUPP", "setsockopt(MULTICAST_ALL) getsockopt(extra)")
+
+local names = {} -- of errors, by their texts: those of getaddrinfo have no names in C
+
+-- The name that the library should give to the planned failure.
+local function expected()
+  local key = torture.call .. " " .. (torture.error or names[torture.text])
+  return told[key] or torture.error or names[torture.text]
+end
+
+for name, text in pairs {
+  EAI_ADDRFAMILY = "Address family for hostname not supported", EAI_AGAIN = "Temporary failure in name resolution",
+  EAI_BADFLAGS = "Bad value for ai_flags", EAI_FAIL = "Non-recoverable failure in name resolution",
+  EAI_FAMILY = "ai_family not supported", EAI_MEMORY = "Memory allocation failure",
+  EAI_NODATA = "No address associated with hostname", EAI_NONAME = "Name or service not known",
+  EAI_SERVICE = "Servname not supported for ai_socktype", EAI_SOCKTYPE = "ai_socktype not supported",
+  EAI_SYSTEM = "System error",
+} do names[text] = name end
+
+-- Is this a failure that was ordered?
+local function is_ordered(name)
+  if not torture.fired() then return false end
+  if torture.mode == "alloc" then return name == "ENOMEM" or name == "EAGAIN" or name:find "^EAI_" end
+  if torture.mode == "random" then return name == "EINTR" end -- which ends a wait
+  return torture.mode == "faults" and (name == expected() or name == instead[torture.call])
+end
+
+-- Is it ordered that this call fails with one of these errors? For what a scenario meets then that it would not else.
+function scene.spoils(call, errors)
+  if torture.mode ~= "faults" or torture.call ~= call or not torture.fired() then return false end
+  return not errors or (" " .. errors .. " "):find(" " .. expected() .. " ", 1, true) ~= nil
+end
+
+-- ---- what scenarios call ----
+
+local STOPPED = "stopped: "
+
+local function call(object, name, ...)
+  if object == ls then return ls[name](...) end
+  return object[name](object, ...)
+end
+
+-- Calls a function of the module, or a method. What fails as it was ordered is called again, and must not fail then.
+function scene.must(object, name, ...)
+  local a, b, c, d = call(object, name, ...)
+  if a ~= nil or type(c) ~= "string" then return a, b, c, d end
+  if not is_ordered(c) then error(("%s: %s (%s)"):format(name, b, c), 2) end
+  for _ = 1, torture.mode == "random" and 50 or 1 do
+    a, b, c, d = call(object, name, ...)
+    if a ~= nil or type(c) ~= "string" then return a, b, c, d end
+    if torture.mode ~= "faults" and is_ordered(c) then
+      if torture.mode == "alloc" then error(STOPPED .. c, 0) end
+    else
+      error(("%s, after an ordered failure: %s (%s)"):format(name, b, c), 2)
+    end
+  end
+  error(name .. " does not end", 2)
+end
+
+-- The same for what cannot be done again: false where it has failed.
+function scene.may(object, name, ...)
+  local a, b, c, d = call(object, name, ...)
+  if a ~= nil or type(c) ~= "string" then return a, b, c, d end
+  if not is_ordered(c) then error(("%s: %s (%s)"):format(name, b, c), 2) end
+  return false
+end
+
+-- This call fails in any case, with that name, if not as it was ordered.
+function scene.fails(expectation, object, name, ...)
+  local a, b, c = call(object, name, ...)
+  if a == nil and (c == expectation or is_ordered(c)) then return end
+  error(("%s should fail with %s, but: %s, %s, %s"):format(name, expectation, tostring(a), tostring(b), tostring(c)), 2)
+end
+
+-- must, as often as it would block. events: what to wait for in between.
+function scene.io(object, events, name, ...)
+  for _ = 1, 1000 do
+    local a, b, c, d = scene.must(object, name, ...)
+    if a ~= false then return a, b, c, d end
+    if not torture.wait(object:getfd(), events) then error(name .. " waits in vain", 2) end
+  end
+  error(name .. " does not end", 2)
+end
+
+function scene.check(condition, text)
+  if not condition then error(text, 2) end
+  return condition
+end
+
+-- Calls a function while nothing fails.
+function scene.quietly(fn, ...)
+  local armed = torture.arm(false)
+  local a, b, c, d = fn(...)
+  torture.arm(armed)
+  return a, b, c, d
+end
+
+-- In this scenario nobody is told of failures of these calls.
+function scene.silent(calls)
+  for one in calls:gmatch "%S+" do silent[one] = true end
+end
+
+-- Or this is told instead.
+function scene.instead(calls, name)
+  for one in calls:gmatch "%S+" do instead[one] = name end
+end
+
+-- ---- what main.c calls ----
+
+local scenarios = dofile "spec/torture/scenarios.lua"
+
+scene.names = {}
+for i, scenario in ipairs(scenarios) do scene.names[i] = scenario[1] end
+
+local function find(name)
+  for _, scenario in ipairs(scenarios) do
+    if scenario[1] == name then return scenario[2] end
+  end
+end
+
+-- Answers the function to run, in which things may fail.
+function scene.prepare()
+  local play = find(torture.scenario)
+  if jit and torture.mode == "alloc" then jit.off() end
+  if torture.scenario ~= "open" then
+    ls = require "lsocket"
+    watch_all()
+  end
+  collectgarbage()
+  return function() return play(scene, ls) end
+end
+
+-- luaL_checkstack says of a stack that cannot grow that it overflows, even if it is for want of memory.
+local function is_about_memory(text)
+  return text:find "not enough memory" or text:find("^" .. STOPPED) or text:find "stack overflow %("
+end
+
+-- What was wrong with the run; nil: nothing.
+function scene.judge(problem)
+  for name, was in pairs(called) do
+    if was then torture.called(name) end
+  end
+  if torture.mode == "alloc" and torture.fired() then
+    local text = tostring(problem)
+    return problem and not is_about_memory(text) and text or nil
+  end
+  if problem then return tostring(problem) end
+  if torture.mode ~= "faults" or not torture.fired() then return nil end
+  local name = expected()
+  if failed[name] or silent[torture.call .. " " .. name] or silent[torture.call] then return nil end
+  if instead[torture.call] and failed[instead[torture.call]] then return nil end
+  if blocked and (name == "EAGAIN" or name == "ECONNABORTED" or name == "EPROTO") then return nil end
+  return "nobody was told"
+end
+
+-- After whatever has failed the state still works, and is left without anything live but what the collector finds.
+function scene.finish()
+  if not ls then return end
+  local receiver = assert(ls.bind("udp", "127.0.0.1", 0))
+  local sender = assert(ls.connect("udp", "127.0.0.1", receiver:info("socket").port))
+  local poller = assert(ls.poller())
+  assert(poller:add(receiver, "r", 17))
+  assert(sender:send "still here" == 10)
+  local readable = assert(poller:wait(5))
+  assert(readable[1] == 17 and receiver:recv() == "still here")
+  assert(ls.select({ receiver }, 0) == false)
+  receiver:close()
+  assert(#poller == 0)
+  collectgarbage()
+  collectgarbage()
+end
+
+-- The public functions that are not in this set, in order.
+function scene.missing(set)
+  ls = require "lsocket"
+  watch_all()
+  local list = {}
+  for name in pairs(called) do
+    if not set[name] then list[#list + 1] = name end
+  end
+  table.sort(list)
+  return list
+end
+
+return scene
