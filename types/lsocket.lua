@@ -176,8 +176,7 @@ function lsocket.buffer(max) end
 ---@return string? symbol                the error's symbol: "EAI_NONAME", "EAI_AGAIN"
 function lsocket.resolve(name) end
 
----Begins to look up the addresses of a host, and returns at once. Wait until select or a poller finds the object
----readable.
+---Begins to look up a host's addresses, and returns at once: the object is readable when they are there.
 ---@param name string                    host name or numeric address
 ---@param family ("inet" | "inet6")?     IPv4 or IPv6 only; any by default
 ---@return lsocket.Lookup? lookup        or nil
