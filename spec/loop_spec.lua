@@ -516,7 +516,9 @@ end)
 
 describe("loop.step and loop.getfd", function()
   it("run the loop inside of another one", function()
-    local fd = assert(loop.getfd())
+    local fd, problem, symbol = loop.getfd()
+    if symbol == "EOPNOTSUPP" then pending "this build has only the poller that has no descriptor" end
+    assert(fd, problem)
     assert.is_false(loop.step(0))
     local a, b = assert(lsocket.pair())
     local got
