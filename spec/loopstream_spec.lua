@@ -6,9 +6,6 @@ local helper = require "spec.helper"
 
 local fails, raises, pack = helper.fails, helper.raises, helper.pack
 
-helper.texts.ECANCELED = "Operation canceled"
-helper.texts.ETIMEDOUT = "The deadline has passed"
-
 -- Runs a function, for no longer than helper.patience, with two streams that are connected to each other.
 local function run(fn, options)
   return loop.run(loop.deadline, helper.patience, function()
@@ -303,6 +300,37 @@ describe("a deadline", function()
       end
       assert.is_nil(b:read())
       assert.is_true(cut > 0 or count < 1000) -- few reads, and slow ones, may all be in time
+    end)
+  end)
+end)
+
+describe("a task that has written much without waiting", function()
+  it("does not write into the middle of what another one has begun meanwhile", function()
+    run(function(a, b)
+      local big, got = ("x"):rep(1000000), {}
+      local function drain() -- makes room, so that whoever writes next need not wait
+        loop.sleep(0)
+        local data = b:getsocket():recv()
+        while data do
+          got[#got + 1] = data
+          data = b:getsocket():recv()
+        end
+      end
+      local function often()
+        for _ = 1, 64 do a:write "" end -- after which the others have their turn
+        a:write "y"
+      end
+      local first = { loop.spawn(drain), loop.spawn(often), loop.spawn(a.write, a, big) }
+      first[1]:join()
+      local count = #table.concat(got)
+      assert.is_true(count > 0 and count < #big)
+      while count < #big + 1 do
+        local data = assert(b:readsome())
+        got[#got + 1] = data
+        count = count + #data
+      end
+      for _, task in ipairs(first) do task:join() end
+      assert.is_true(table.concat(got) == big .. "y")
     end)
   end)
 end)

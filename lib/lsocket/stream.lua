@@ -257,12 +257,12 @@ function Stream:write(data, ...)
   else
     data, total = gather({ data, ... }, select("#", ...) + 1)
   end
-  if self.writing then return send_all(self, data, total, 0) end
   streak = streak + 1
   if streak > BURST then
     local ok, message, name = pause()
     if not ok then return nil, message, name, 0 end
   end
+  if self.writing then return send_all(self, data, total, 0) end -- perhaps only since the pause
   local sent, message, name = self.send(self.object, data)
   if sent == total then return true end
   if sent == nil then return nil, message, name, 0 end
