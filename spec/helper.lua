@@ -89,6 +89,7 @@ helper.texts = {
   EPIPE = "Broken pipe",
   EPROTOTYPE = "Protocol wrong type for socket",
   ESPIPE = "Illegal seek",
+  ETIMEDOUT = "The deadline has passed", -- the loop's own
 }
 
 local function describe_results(results)

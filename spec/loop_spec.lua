@@ -7,9 +7,6 @@ local process = require "spec.process"
 
 local fails, raises, pack = helper.fails, helper.raises, helper.pack
 
-helper.texts.ECANCELED = "Operation canceled"
-helper.texts.ETIMEDOUT = "The deadline has passed"
-
 -- Runs a function as the first task of the loop, for no longer than helper.patience.
 local function run(fn)
   return loop.run(loop.deadline, helper.patience, fn)

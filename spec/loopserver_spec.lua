@@ -5,9 +5,6 @@ local process = require "spec.process"
 
 local fails, raises, need = helper.fails, helper.raises, helper.need
 
-helper.texts.ECANCELED = "Operation canceled"
-helper.texts.ETIMEDOUT = "The deadline has passed"
-
 local function run(fn)
   return loop.run(loop.deadline, helper.patience, fn)
 end

@@ -30,13 +30,18 @@ function process.descriptors(pid)
   return list
 end
 
--- How many descriptors are open, after whatever is garbage has been closed.
-function process.count()
-  collectgarbage()
-  collectgarbage()
+-- How many descriptors are open.
+function process.opened()
   local count = 0
   for _ in pairs(process.descriptors()) do count = count + 1 end
   return count
+end
+
+-- The same after whatever is garbage has been closed.
+function process.count()
+  collectgarbage()
+  collectgarbage()
+  return process.opened()
 end
 
 -- A line of /proc/self/status: "VmRSS" -> "5120 kB", "SigIgn" -> "0000000000000000"

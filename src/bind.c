@@ -276,8 +276,7 @@ static int parse_local(const Request *r, ls_Addr *local) {
     local->len = 0;
     local->u.sa.sa_family = AF_UNSPEC;
     if (!r->local) return 0;
-    err = ls_addr_parse(r->local, r->local_len, port_or_any(r->local_port), local);
-    if (err == LS_ADDR_NAME) return LS_EAI(EAI_NONAME);
+    err = ls_addr_numeric(r->local, r->local_len, port_or_any(r->local_port), local);
     return !err && ls_addr_haslostzone(local) ? EINVAL : err;
 }
 

@@ -11,8 +11,7 @@
 static int read_numeric(lua_State *L, int arg, ls_Addr *addr) {
     size_t len;
     const char *text = ls_value_address(L, arg, &len);
-    int err = ls_addr_parse(text, len, 0, addr);
-    return err == LS_ADDR_NAME ? LS_EAI(EAI_NONAME) : err;
+    return ls_addr_numeric(text, len, 0, addr);
 }
 
 /* Gives the group its interface: the argument, which may repeat the group's own zone but not contradict it. */

@@ -258,20 +258,15 @@ static void read_letter(lua_State *L, Letter *letter) {
     if (letter->ecn >= 0) letter->e.tos = (letter->e.tos & ~3) | letter->ecn;
 }
 
-/* Host names are not looked up. */
-static int parse(const char *text, size_t len, int port, ls_Addr *addr) {
-    int err = ls_addr_parse(text, len, port < 0 ? 0 : (unsigned)port, addr);
-    return err == LS_ADDR_NAME ? LS_EAI(EAI_NONAME) : err;
-}
-
 static int post(const ls_Socket *s, Letter *letter, size_t *n) {
     int connection = ls_socket_isstream(s) || s->type == SOCK_SEQPACKET, err = letter->err;
+    unsigned port = letter->port < 0 ? 0 : (unsigned)letter->port;
     if (letter->source) letter->e.has |= LS_HAS_LOCAL;
     if (s->fd < 0) return EBADF;
     if (letter->e.has && (connection || !is_internet(s))) return EOPNOTSUPP;
     if (!err && letter->address && !connection)
-        err = parse(letter->address, letter->address_len, letter->port, &letter->e.peer);
-    if (!err && letter->source) err = parse(letter->source, letter->source_len, 0, &letter->e.local);
+        err = ls_addr_numeric(letter->address, letter->address_len, port, &letter->e.peer);
+    if (!err && letter->source) err = ls_addr_numeric(letter->source, letter->source_len, 0, &letter->e.local);
     return err ? err : ls_cmsg_send(s->fd, s->family, letter->data, letter->len, &letter->e, n);
 }
 

@@ -299,7 +299,7 @@ static const char *refuse(lua_State *L, int index, const ls_Option *o, ls_Settin
 
 static int get_error(lua_State *L, const ls_Socket *s, const ls_Option *o) {
     int pending = 0, err = ls_option_getint(s, o, &pending);
-    if (pending) ls_fail(L, pending); /* its last value is the name */
+    if (pending) ls_err_pushname(L, pending);
     else lua_pushboolean(L, 0);
     return err;
 }

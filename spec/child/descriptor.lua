@@ -4,16 +4,10 @@
 local lsocket = require "lsocket"
 local process = require "spec.process"
 
-local function count()
-  local n = 0
-  for _ in pairs(process.descriptors()) do n = n + 1 end
-  return n
-end
-
 if arg[1] == "pair" then
-  local before = count()
+  local before = process.opened()
   print(lsocket.pair())
-  print(count() - before .. " more")
+  print(process.opened() - before .. " more")
 elseif arg[1] == "adopt" then
   local fd = lsocket.pair "udp":detach()
   print(lsocket.fromfd(fd))

@@ -2,13 +2,7 @@
 local lsocket = require "lsocket"
 local process = require "spec.process"
 
-local function count()
-  local n = 0
-  for _ in pairs(process.descriptors()) do n = n + 1 end
-  return n
-end
-
-local before = count()
+local before = process.opened()
 local sockets, names, name = lsocket.listenfds()
 if not sockets then
   print(names, name)
@@ -20,7 +14,7 @@ else
   end
   print(#sockets .. " sockets, " .. #names .. " names")
 end
-assert(count() == before, "descriptors were opened or closed")
+assert(process.opened() == before, "descriptors were opened or closed")
 for _, variable in ipairs { "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES" } do
   assert(not os.getenv(variable), variable .. " is still set")
 end

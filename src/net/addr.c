@@ -103,6 +103,11 @@ int ls_addr_parse(const char *text, size_t len, unsigned port, ls_Addr *addr) {
     return err == LS_ADDR_NAME && bracketed ? LS_EAI(EAI_NONAME) : err;
 }
 
+int ls_addr_numeric(const char *text, size_t len, unsigned port, ls_Addr *addr) {
+    int err = ls_addr_parse(text, len, port, addr);
+    return err == LS_ADDR_NAME ? LS_EAI(EAI_NONAME) : err;
+}
+
 int ls_addr_isunix(const char *text, size_t len) {
     return len > 0 && (text[0] == '@' || memchr(text, '/', len) != NULL);
 }

@@ -36,6 +36,9 @@ enum { LS_ADDR_NAME = -1 };
    ENODEV (no such zone), LS_EAI(EAI_NONAME) (nothing that a name server may be asked). */
 int ls_addr_parse(const char *text, size_t len, unsigned port, ls_Addr *addr);
 
+/* The same for who looks no names up: a host name is LS_EAI(EAI_NONAME), too. */
+int ls_addr_numeric(const char *text, size_t len, unsigned port, ls_Addr *addr);
+
 /* Every address of a family (AF_INET, AF_INET6), with a port. */
 void ls_addr_any(ls_Addr *addr, int family, unsigned port);
 

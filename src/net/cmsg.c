@@ -50,13 +50,24 @@ void ls_cmsg_put(struct msghdr *header, int level, int type, const void *data, s
 #else
 #define CLOSE_ON_EXEC 0
 #endif
+#if LS_HAVE_ERROR_QUEUE
+#define ERROR_QUEUE MSG_ERRQUEUE
+#else
+#define ERROR_QUEUE 0
+#endif
 
-static int receive(int fd, int flags, struct msghdr *header, size_t *n) {
+/* *n is the true length of what was cut, or more than there was room for where the system does not tell it. */
+static int receive(int fd, int how, struct msghdr *header, size_t *n) {
+    size_t room = header->msg_iov->iov_len;
+    int flags = CLOSE_ON_EXEC | (LS_HAVE_TRUE_LENGTH && how & LS_FD_DATAGRAM ? MSG_TRUNC : 0);
     ssize_t got;
-    do got = recvmsg(fd, header, flags | CLOSE_ON_EXEC);
+    if (how & LS_CMSG_ERROR) flags |= ERROR_QUEUE;
+    do got = recvmsg(fd, header, flags);
     while (got < 0 && errno == EINTR);
+    if (got < 0) return errno;
     *n = (size_t)got;
-    return got < 0 ? errno : 0;
+    if (header->msg_flags & MSG_TRUNC && *n <= room) *n = room + 1;
+    return 0;
 }
 
 static int transmit(int fd, struct msghdr *header, size_t *n) {
@@ -285,17 +296,12 @@ int ls_cmsg_recv(int fd, int how, void *data, size_t size, size_t *n, ls_Envelop
     } control;
     struct iovec piece = { data, size };
     struct msghdr header = header_of(&piece, &control, sizeof control);
-    int flags = LS_HAVE_TRUE_LENGTH && how & LS_FD_DATAGRAM ? MSG_TRUNC : 0, err;
-#if LS_HAVE_ERROR_QUEUE
-    if (how & LS_CMSG_ERROR) flags |= MSG_ERRQUEUE;
-#else
-    if (how & LS_CMSG_ERROR) return EOPNOTSUPP;
-#endif
+    int err;
+    if (how & LS_CMSG_ERROR && !LS_HAVE_ERROR_QUEUE) return EOPNOTSUPP;
     header.msg_name = &e->peer.u;
     header.msg_namelen = sizeof e->peer.u;
-    err = receive(fd, flags, &header, n);
+    err = receive(fd, how, &header, n);
     if (err) return err;
-    if (header.msg_flags & MSG_TRUNC && *n <= size) *n = size + 1;
     e->peer.len = header.msg_namelen;
     e->peer.ifindex = 0;
     ls_cmsg_read(&header, e);
@@ -451,9 +457,8 @@ int ls_cmsg_recvfds(int fd, int how, void *data, size_t size, size_t most, size_
     struct msghdr header = header_of(&piece, &control, sizeof control);
     ls_Part part;
     size_t place = 0, i;
-    int err = receive(fd, LS_HAVE_TRUE_LENGTH && how & LS_FD_DATAGRAM ? MSG_TRUNC : 0, &header, n);
+    int err = receive(fd, how, &header, n);
     if (err) return err;
-    if (header.msg_flags & MSG_TRUNC && *n <= size) *n = size + 1;
     d->count = d->surplus = 0;
     d->lost = (header.msg_flags & MSG_CTRUNC) != 0;
     while (ls_cmsg_next(&header, &place, &part))

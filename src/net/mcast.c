@@ -27,10 +27,6 @@ void ls_mcast_choose(ls_Addr *group) {
         in6->sin6_scope_id = group->ifindex = first_ipv6_interface();
 }
 
-static int set(int fd, int level, int option, const void *value, size_t size) {
-    return setsockopt(fd, level, option, value, (socklen_t)size) < 0 ? errno : 0;
-}
-
 /* ---- membership ---- */
 
 /* Linux hands a socket what any other socket of the machine has joined, unless told not to. For IPv4 only what was
@@ -63,9 +59,9 @@ static int change_by_index(int fd, int how, const ls_Addr *group, const ls_Addr 
     request.gsr_interface = group->ifindex;
     store(&request.gsr_group, group);
     if (!source) /* then it is a struct group_req, with which it begins */
-        return set(fd, level, how == JOIN ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP, &request, sizeof(struct group_req));
+        return ls_fd_setopt(fd, level, how == JOIN ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP, &request, sizeof(struct group_req));
     store(&request.gsr_source, source);
-    return set(fd, level, how == JOIN ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP, &request, sizeof request);
+    return ls_fd_setopt(fd, level, how == JOIN ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP, &request, sizeof request);
 }
 #else
 static int change_by_index(int fd, int how, const ls_Addr *group, const ls_Addr *source) {
@@ -81,7 +77,7 @@ static int change_ipv4_source(int fd, int how, const struct ip_mreq *all, const 
     request.imr_multiaddr = all->imr_multiaddr;
     request.imr_interface = all->imr_interface;
     request.imr_sourceaddr = source->u.in4.sin_addr;
-    return set(fd, IPPROTO_IP, how == JOIN ? IP_ADD_SOURCE_MEMBERSHIP : IP_DROP_SOURCE_MEMBERSHIP, &request,
+    return ls_fd_setopt(fd, IPPROTO_IP, how == JOIN ? IP_ADD_SOURCE_MEMBERSHIP : IP_DROP_SOURCE_MEMBERSHIP, &request,
                sizeof request);
 #else
     (void)fd, (void)how, (void)all, (void)source;
@@ -98,7 +94,7 @@ static int change_ipv4(int fd, int how, const ls_Addr *group, const ls_Addr *sou
     if (group->ifindex) err = ls_iface_address(group->ifindex, &request.imr_interface);
     if (err) return err;
     if (source) return change_ipv4_source(fd, how, &request, source);
-    return set(fd, IPPROTO_IP, how == JOIN ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &request, sizeof request);
+    return ls_fd_setopt(fd, IPPROTO_IP, how == JOIN ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &request, sizeof request);
 }
 
 static int change_ipv6(int fd, int how, const ls_Addr *group) {
@@ -106,7 +102,7 @@ static int change_ipv6(int fd, int how, const ls_Addr *group) {
     memset(&request, 0, sizeof request);
     request.ipv6mr_multiaddr = group->u.in6.sin6_addr;
     request.ipv6mr_interface = group->ifindex;
-    return set(fd, IPPROTO_IPV6, how == JOIN ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP, &request, sizeof request);
+    return ls_fd_setopt(fd, IPPROTO_IPV6, how == JOIN ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP, &request, sizeof request);
 }
 
 /* Only Linux lets RFC 3678's requests leave the interface open; the older ones may everywhere. */
@@ -156,7 +152,7 @@ static int ipv4_interface(unsigned index, Ipv4Interface *choice) {
 
 int ls_mcast_setoctet(int fd, int option, int value) {
     unsigned char octet = (unsigned char)value; /* OpenBSD takes no int here */
-    return set(fd, IPPROTO_IP, option, &octet, sizeof octet);
+    return ls_fd_setopt(fd, IPPROTO_IP, option, &octet, sizeof octet);
 }
 
 static int leave_by_ipv4(int fd, unsigned index) {
@@ -167,13 +163,13 @@ static int leave_by_ipv4(int fd, unsigned index) {
     if (index) err = ls_iface_address(index, &choice.imr_address);
     if (err == EADDRNOTAVAIL) err = 0;
 #endif
-    return err ? err : set(fd, IPPROTO_IP, IP_MULTICAST_IF, &INTERFACE_OF(choice), sizeof INTERFACE_OF(choice));
+    return err ? err : ls_fd_setopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &INTERFACE_OF(choice), sizeof INTERFACE_OF(choice));
 }
 
 int ls_mcast_setinterface(int fd, int family, unsigned index) {
     int err;
     if (family != AF_INET6) return leave_by_ipv4(fd, index);
-    err = set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
+    err = ls_fd_setopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
     if (!err) leave_by_ipv4(fd, index); /* many systems refuse it */
     return err;
 }
@@ -199,7 +195,7 @@ static int send_ipv4(int fd, unsigned index, int ttl) {
 
 static int send_ipv6(int fd, unsigned index, int ttl) {
     int err = ls_fd_setint(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ttl);
-    return err || index == 0 ? err : set(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
+    return err || index == 0 ? err : ls_fd_setopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index);
 }
 
 int ls_mcast_send(int fd, const ls_Addr *addr, int ttl) {
