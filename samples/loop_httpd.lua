@@ -110,9 +110,10 @@ local function respond(client, request, status, body, length)
   return write(client, head) and send_pieces(client, body, length or request.old) and ""
 end
 
--- To close at once, while more of the request is on its way, could destroy the answer: throw that away for a while.
-local function refuse(client, status)
-  write(client, respond(client, {}, status))
+-- Sends the last answer. To close at once, while more of what the client has to say is on its way, could destroy it:
+-- throw that away for a while.
+local function finish(client, answer)
+  if not write(client, answer) then return end
   client:shutdown("w")
   loop.deadline(2, function()
     local left = 16 * httpd.max_body
@@ -134,9 +135,9 @@ local function converse(client, handler)
   local unsent
   while true do
     local request, status = read_request(client, unsent)
-    if not request then return status and refuse(client, status) end
+    if not request then return status and finish(client, respond(client, {}, status)) end
     unsent = respond(client, request, answer(handler, request))
-    if not unsent or not request.keep then return unsent and write(client, unsent) end
+    if not unsent or not request.keep then return unsent and finish(client, unsent) end
   end
 end
 
