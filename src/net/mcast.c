@@ -54,14 +54,16 @@ static void store(struct sockaddr_storage *storage, const ls_Addr *addr) {
 /* RFC 3678's requests: one for both families, that names any interface. */
 static int change_by_index(int fd, int how, const ls_Addr *group, const ls_Addr *source) {
     int level = group->u.sa.sa_family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+    int any = how == JOIN ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP;
+    int one = how == JOIN ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP;
     struct group_source_req request;
     memset(&request, 0, sizeof request);
     request.gsr_interface = group->ifindex;
     store(&request.gsr_group, group);
-    if (!source) /* then it is a struct group_req, with which it begins */
-        return ls_fd_setopt(fd, level, how == JOIN ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP, &request, sizeof(struct group_req));
+    /* Without a source it is a struct group_req, with which it begins. */
+    if (!source) return ls_fd_setopt(fd, level, any, &request, sizeof(struct group_req));
     store(&request.gsr_source, source);
-    return ls_fd_setopt(fd, level, how == JOIN ? MCAST_JOIN_SOURCE_GROUP : MCAST_LEAVE_SOURCE_GROUP, &request, sizeof request);
+    return ls_fd_setopt(fd, level, one, &request, sizeof request);
 }
 #else
 static int change_by_index(int fd, int how, const ls_Addr *group, const ls_Addr *source) {
@@ -78,7 +80,7 @@ static int change_ipv4_source(int fd, int how, const struct ip_mreq *all, const 
     request.imr_interface = all->imr_interface;
     request.imr_sourceaddr = source->u.in4.sin_addr;
     return ls_fd_setopt(fd, IPPROTO_IP, how == JOIN ? IP_ADD_SOURCE_MEMBERSHIP : IP_DROP_SOURCE_MEMBERSHIP, &request,
-               sizeof request);
+                        sizeof request);
 #else
     (void)fd, (void)how, (void)all, (void)source;
     return ENOPROTOOPT;
@@ -163,7 +165,8 @@ static int leave_by_ipv4(int fd, unsigned index) {
     if (index) err = ls_iface_address(index, &choice.imr_address);
     if (err == EADDRNOTAVAIL) err = 0;
 #endif
-    return err ? err : ls_fd_setopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &INTERFACE_OF(choice), sizeof INTERFACE_OF(choice));
+    if (err) return err;
+    return ls_fd_setopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &INTERFACE_OF(choice), sizeof INTERFACE_OF(choice));
 }
 
 int ls_mcast_setinterface(int fd, int family, unsigned index) {
