@@ -104,6 +104,12 @@ check:
 	@tools/install check
 	@tools/check
 
+# The same and what it leaves out: each check on each Lua. Takes an hour.
+.PHONY: check-all
+check-all:
+	@tools/install check
+	@tools/check all
+
 # What "make check" does of it and much more: several hundred seeds, on every Lua. Takes half an hour.
 .PHONY: torture
 torture:
@@ -151,6 +157,7 @@ help:
 	@echo 'make demo       see it work'
 	@echo 'make test       run every spec on every Lua'
 	@echo 'make check      the slower checks: lint, sanitizers, valgrind, fallbacks, samples'
+	@echo 'make check-all  each of them on each Lua: an hour'
 	@echo 'make torture    let everything fail that can, on every Lua: half an hour'
 	@echo 'make bench      compare it with C and with other libraries: bench/results; see doc/performance.md'
 	@echo 'make install    PREFIX= DESTDIR=; make uninstall takes it away again'
