@@ -46,6 +46,13 @@ add("lsocket", function(count)
    until count == 0
 end)
 
+add("lsocket lines", function(count)
+   repeat
+      buffer:recv(to)
+      for _ in buffer:lines() do count = count - 1 end
+   until count == 0
+end)
+
 -- On a busy machine some of the data may arrive a little later.
 if luasocket then
    local _, b = tcp.luasocket_ends(luasocket, from, to)

@@ -89,6 +89,57 @@ describe("buffer:line", function()
   end)
 end)
 
+describe("buffer:lines", function()
+  local function collected(...)
+    local list = {}
+    for line in ... do list[#list + 1] = line end
+    return list
+  end
+
+  it("goes through the lines that are there, and leaves the rest", function()
+    local buffer = holding "one\ntwo\r\n\nrest"
+    assert.same({ "one", "two", "" }, collected(buffer:lines()))
+    assert.equal(4, #buffer)
+    assert.same({}, collected(buffer:lines()))
+    buffer:append "\nlast\r\n"
+    assert.same({ "rest\n", "last\r\n" }, collected(buffer:lines(true)))
+    assert.equal(0, #buffer)
+  end)
+
+  it("takes each line when it gives it, so that a loop can be left", function()
+    local buffer = holding "one\ntwo\nthree\n"
+    for line in buffer:lines() do
+      assert.equal("one", line)
+      break
+    end
+    assert.equal("two", buffer:line())
+    for line in buffer:lines() do
+      assert.equal("three", line)
+      buffer:append "four"
+    end
+    assert.equal("four", buffer:some())
+  end)
+
+  it("ends before a line that is too long, which line then tells", function()
+    local buffer = holding("abc\nabcd\n", 3)
+    assert.same({ "abc" }, collected(buffer:lines()))
+    too_long(buffer:line())
+    local iterator, state = buffer:lines()
+    too_long(iterator(state))
+    assert.equal("abcd\n", buffer:some())
+    assert.same({ n = 1, nil }, pack(iterator(state)))
+  end)
+
+  it("gives an iterator that refuses what is no buffer, and finds nothing in one that was finalized", function()
+    local buffer = holding "one\n"
+    local iterator = buffer:lines()
+    raises("buffer expected, got no value", iterator)
+    raises("buffer expected, got number", iterator, 1)
+    getmetatable(buffer).__gc(buffer)
+    assert.same({}, collected(buffer:lines()))
+  end)
+end)
+
 describe("buffer:take and buffer:some", function()
   it("take exactly so many, or none", function()
     local buffer = holding "abcdef"
@@ -325,6 +376,10 @@ function Model:line(keep)
   return keep and line .. "\n" or (line:gsub("\r$", ""))
 end
 
+function Model:lines(keep)
+  return function() return self:line(keep) or nil end
+end
+
 function Model:take(count) return #self.data >= count and self:drop(count) end
 function Model:some(most) return self.data ~= "" and self:drop(most or #self.data) end
 
@@ -349,16 +404,28 @@ local function random_data()
 end
 
 local function random_step()
-  local choice = math.random(12)
+  local choice = math.random(13)
   if choice <= 4 then return "append", random_data() end
   if choice <= 6 then return "line", math.random(2) == 1 end
   if choice <= 8 then
     return "upto", delimiters[math.random(#delimiters)], math.random(2) == 1 and math.random(60) or nil
   end
   if choice <= 10 then return "take", math.random(0, 30) end
+  if choice == 13 then return "lines", math.random(2) == 1 end
   if choice == 11 then return "some", math.random(4) > 1 and math.random(0, 30) or nil end
   if math.random(5) == 1 then return "clear" end
   return "append", random_data()
+end
+
+-- What a step answers; of lines, those that a loop gets which is left at any time.
+local function answer(object, method, ...)
+  if method ~= "lines" then return pack(object[method](object, ...)) end
+  local list = {}
+  for line in object:lines(...) do
+    list[#list + 1] = line
+    if #list == #line % 5 + 1 then break end
+  end
+  return list
 end
 
 describe("a buffer and a model of it", function()
@@ -371,8 +438,8 @@ describe("a buffer and a model of it", function()
       for step = 1, 200 do
         local args = pack(random_step())
         local method = args[1]
-        local got = pack(buffer[method](buffer, args[2], args[3]))
-        local expected = pack(model[method](model, args[2], args[3]))
+        local got = answer(buffer, method, args[2], args[3])
+        local expected = answer(model, method, args[2], args[3])
         local place = ("LS_SEED=%d, round %d, step %d: %s"):format(seed, round, step, method)
         got.n, expected.n = nil, nil
         assert.same(expected, got, place)
@@ -407,6 +474,13 @@ describe("a finalizer that uses the buffer", function()
         assert.equal(0, status, output)
       end)
     end
+  end
+
+  for _, size in ipairs { 0, 100, 2000 } do
+    it("may use another one while a string of " .. size .. " bytes is made", function()
+      local output, status = helper.run(helper.command("intruder", "other", size, 1500))
+      assert.equal(0, status, output)
+    end)
   end
 
   it("may empty or finalize it", function()

@@ -227,6 +227,7 @@ local buffer_methods = {
   recv = { args = function() return buffer(), full(), 10 end, may = { none, none, set("nil", counts) } },
   append = { args = function() return buffer(), "x" end, may = { none, set(strings, numbers, "NaN") } },
   line = { args = function() return buffer(), false end, may = { none, anything } },
+  lines = { args = function() return buffer(), false end, may = { none, anything } },
   upto = { args = function() return buffer(), "\n", 10 end,
     may = { none, set(strings, numbers, "NaN"), set("nil,one,70000,2^31-1", with_nul) } },
   take = { args = function() return buffer(), 3 end, may = { none, set(counts) } },

@@ -14,8 +14,26 @@
 typedef struct Buffer {
     const void *magic;
     size_t max; /* of bytes in a record; 0: the buffer was finalized */
+    struct Shared *shared;
     ls_Bytes bytes;
 } Buffer;
+
+/* Making a string may run the collector, and that a finalizer which uses the buffer. Where that can be before the
+   string has its bytes, they are copied first to where they stay: here, with those of the next short records, as a copy
+   of each alone is read again before the processor has it whole, which costs more than the copy. */
+typedef struct Window {
+    const Buffer *of;
+    uint64_t start; /* how many bytes had gone out of it; its next ones are these */
+    size_t count;
+    size_t fills; /* while it is the same, so are they */
+    char bytes[1024];
+} Window;
+
+/* What the buffers of a Lua state have in common. */
+typedef struct Shared {
+    ls_Spare spare;
+    Window window;
+} Shared;
 
 static const char magic;
 
@@ -39,6 +57,11 @@ static int core_buffer(lua_State *L) {
     memset(b, 0, sizeof *b);
     b->magic = &magic;
     b->max = max;
+    lua_rawgeti(L, LS_STATE, LS_STATE_SHARED);
+    b->shared = lua_touserdata(L, -1);
+    b->bytes.spare = &b->shared->spare;
+    if (b->shared->window.of == b) b->shared->window.of = NULL; /* another one was in its place */
+    lua_pop(L, 1);
     lua_rawgeti(L, LS_STATE, LS_STATE_BUFFER);
     lua_setmetatable(L, -2);
     return 1;
@@ -91,14 +114,14 @@ static int buffer_append(lua_State *L) {
 
 /* ---- records out ---- */
 
-/* Making a string may run the collector, and that a finalizer which uses the buffer. Where that can be before the
-   string has its bytes, they are copied first to where they stay. */
+/* Pushes the first len bytes. 0: a finalizer may have put others in their place, see Window. */
 #if LS_PUSH_COPIES_FIRST
-LS_HOT void push_front(lua_State *L, const ls_Bytes *bytes, size_t len) {
-    lua_pushlstring(L, ls_bytes_front(bytes), len);
+LS_HOT int push_front(lua_State *L, const Buffer *b, size_t len) {
+    lua_pushlstring(L, ls_bytes_front(&b->bytes), len);
+    return 1;
 }
 #else
-static void push_long(lua_State *L, const ls_Bytes *bytes, size_t len) {
+static int push_long(lua_State *L, const ls_Bytes *bytes, size_t len) {
     int large = len > RECEIVE_SIZE; /* too large to be kept for the next time */
     char *copy = large ? ls_newuserdata(L, len) : ls_state_lend(L, LS_STATE_RECEIVE, RECEIVE_SIZE);
     if (ls_bytes_count(bytes) < len) len = 0; /* that ran a finalizer: nobody will see the string */
@@ -106,26 +129,35 @@ static void push_long(lua_State *L, const ls_Bytes *bytes, size_t len) {
     lua_pushlstring(L, copy, len);
     if (!large) ls_state_giveback(L, LS_STATE_RECEIVE, -2);
     lua_remove(L, -2);
+    return 1;
 }
 
-LS_HOT void push_front(lua_State *L, const ls_Bytes *bytes, size_t len) {
-    char copy[512];
-    if (len > sizeof copy) {
-        push_long(L, bytes, len);
-    } else {
-        memcpy(copy, ls_bytes_front(bytes), len);
-        lua_pushlstring(L, copy, len);
-    }
+static void fill(Window *w, const Buffer *b) {
+    size_t count = ls_bytes_count(&b->bytes);
+    w->of = b;
+    w->start = b->bytes.gone;
+    w->count = count < sizeof w->bytes ? count : sizeof w->bytes;
+    w->fills++;
+    memcpy(w->bytes, ls_bytes_front(&b->bytes), w->count);
+}
+
+LS_HOT int push_front(lua_State *L, const Buffer *b, size_t len) {
+    Window *w = &b->shared->window;
+    size_t fills;
+    if (len > sizeof w->bytes) return push_long(L, &b->bytes, len);
+    if (!LS_LIKELY(w->of == b && b->bytes.gone - w->start + len <= w->count)) fill(w, b);
+    fills = w->fills;
+    lua_pushlstring(L, w->bytes + (b->bytes.gone - w->start), len);
+    return w->fills == fills;
 }
 #endif
 
-/* Pushes the first len bytes and lets count of them go; 0: a finalizer has taken some in between, so that it is another
-   record that comes first now. */
-LS_HOT int give(lua_State *L, ls_Bytes *bytes, size_t len, size_t count) {
-    size_t gone = bytes->gone;
-    push_front(L, bytes, len);
-    if (LS_LIKELY(bytes->gone == gone)) {
-        ls_bytes_drop(bytes, count);
+/* Pushes the first len bytes and lets count of them go; 0: a finalizer came in between, and another record may come
+   first now. */
+LS_HOT int give(lua_State *L, Buffer *b, size_t len, size_t count) {
+    uint64_t gone = b->bytes.gone;
+    if (LS_LIKELY(push_front(L, b, len) && b->bytes.gone == gone)) {
+        ls_bytes_drop(&b->bytes, count);
         return 1;
     }
     lua_pop(L, 1);
@@ -137,17 +169,47 @@ static int give_none(lua_State *L, int err) {
     return err == EMSGSIZE ? ls_fail_text(L, err, "record too long") : ls_fail_io(L, err);
 }
 
-/* buffer:line([keep]) -> string | false | nil, message, name;  keep: with its end */
-static int buffer_line(lua_State *L) {
-    Buffer *b = check_buffer(L);
-    int keep = lua_toboolean(L, 2);
+/* Pushes the next line; keep: with its end. 0, or why there is none. */
+LS_HOT int give_line(lua_State *L, Buffer *b, int keep) {
     size_t at = 0, len;
     do {
         int err = ls_bytes_line(&b->bytes, b->max, &at);
-        if (!LS_LIKELY(!err)) return give_none(L, err);
+        if (!LS_LIKELY(!err)) return err;
         len = keep ? at + 1 : at - (at > 0 && ls_bytes_front(&b->bytes)[at - 1] == '\r');
-    } while (!LS_LIKELY(give(L, &b->bytes, len, at + 1)));
+    } while (!LS_LIKELY(give(L, b, len, at + 1)));
+    return 0;
+}
+
+/* buffer:line([keep]) -> string | false | nil, message, name;  keep: with its end */
+static int buffer_line(lua_State *L) {
+    Buffer *b = check_buffer(L);
+    int err = give_line(L, b, lua_toboolean(L, 2));
+    return LS_LIKELY(!err) ? 1 : give_none(L, err);
+}
+
+/* What buffer:lines() gives a loop to call: line, but for nil in place of false. */
+LS_HOT int next_line(lua_State *L, int keep) {
+    int err = give_line(L, check_buffer(L), keep);
+    if (LS_LIKELY(!err)) return 1;
+    if (err != EAGAIN) return give_none(L, err);
+    lua_pushnil(L);
     return 1;
+}
+
+static int next_bare(lua_State *L) {
+    return next_line(L, 0);
+}
+
+static int next_kept(lua_State *L) {
+    return next_line(L, 1);
+}
+
+/* buffer:lines([keep]) -> iterator, buffer: the same iterator for all buffers, so that LuaJIT knows it again */
+static int buffer_lines(lua_State *L) {
+    check_buffer(L);
+    lua_rawgeti(L, LS_STATE, lua_toboolean(L, 2) ? LS_STATE_KEPT : LS_STATE_BARE);
+    lua_pushvalue(L, 1);
+    return 2;
 }
 
 /* buffer:upto(delimiter [, max]) -> string | false | nil, message, name */
@@ -160,7 +222,7 @@ static int buffer_upto(lua_State *L) {
     do {
         int err = ls_bytes_find(&b->bytes, delimiter, length, max, &at);
         if (err) return give_none(L, err);
-    } while (!give(L, &b->bytes, at, at + length));
+    } while (!give(L, b, at, at + length));
     return 1;
 }
 
@@ -171,7 +233,7 @@ static int buffer_take(lua_State *L) {
     do {
         int err = ls_bytes_enough(&b->bytes, count);
         if (err) return give_none(L, err);
-    } while (!give(L, &b->bytes, count, count));
+    } while (!give(L, b, count, count));
     return 1;
 }
 
@@ -183,7 +245,7 @@ static int buffer_some(lua_State *L) {
         count = ls_bytes_count(&b->bytes);
         if (count == 0) return give_none(L, EAGAIN);
         if (count > most) count = most;
-    } while (!give(L, &b->bytes, count, count));
+    } while (!give(L, b, count, count));
     return 1;
 }
 
@@ -212,8 +274,9 @@ static int buffer_gc(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    { "line", buffer_line }, { "recv", buffer_recv },     { "take", buffer_take },   { "upto", buffer_upto },
-    { "some", buffer_some }, { "append", buffer_append }, { "clear", buffer_clear }, { NULL, NULL },
+    { "line", buffer_line }, { "lines", buffer_lines }, { "recv", buffer_recv },
+    { "take", buffer_take }, { "upto", buffer_upto },   { "some", buffer_some },
+    { "append", buffer_append }, { "clear", buffer_clear }, { NULL, NULL },
 };
 
 static const luaL_Reg metamethods[] = {
@@ -222,7 +285,31 @@ static const luaL_Reg metamethods[] = {
 
 static const luaL_Reg functions[] = { { "buffer", core_buffer }, { NULL, NULL } };
 
+/* When all is closed, this may come before the buffers' own, which find it closed. */
+static int shared_gc(lua_State *L) {
+    ls_spare_close(&((Shared *)lua_touserdata(L, 1))->spare);
+    return 0;
+}
+
+static void make_shared(lua_State *L) {
+    memset(ls_newuserdata(L, sizeof(Shared)), 0, sizeof(Shared));
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, shared_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    lua_rawseti(L, LS_OPEN_STATE, LS_STATE_SHARED);
+}
+
+static void make_iterator(lua_State *L, lua_CFunction next, int field) {
+    lua_pushvalue(L, LS_OPEN_STATE);
+    lua_pushcclosure(L, next, 1);
+    lua_rawseti(L, LS_OPEN_STATE, field);
+}
+
 void ls_buffer_open(lua_State *L) {
+    make_iterator(L, next_bare, LS_STATE_BARE);
+    make_iterator(L, next_kept, LS_STATE_KEPT);
+    make_shared(L);
     ls_state_class(L, LS_STATE_BUFFER, "buffer", methods, metamethods);
     ls_state_register(L, functions);
 }

@@ -19,7 +19,10 @@ enum { /* its fields */
     LS_STATE_BATCH,      /* the metatable of batches */
     LS_STATE_LOOKUP,     /* the metatable of lookups */
     LS_STATE_BUFFER,     /* the metatable of buffers */
-    LS_STATE_SIZE = LS_STATE_BUFFER
+    LS_STATE_SHARED,     /* what buffers have in common */
+    LS_STATE_BARE,       /* iterators over the lines of a buffer: without their ends */
+    LS_STATE_KEPT,       /* with them */
+    LS_STATE_SIZE = LS_STATE_KEPT
 };
 
 /* The userdata at this place of the stack, if it is an object of the library: one of at least that size, which begins

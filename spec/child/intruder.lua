@@ -1,6 +1,7 @@
 -- Takes records from a buffer while finalizers use the same buffer, with a collector that never rests, so that they run
 -- within every call that makes something: intruder.lua METHOD SIZE ROUNDS
--- METHOD: line or upto, with records of SIZE bytes and a number; end: finalizers empty the buffer or finalize it.
+-- METHOD: line or upto, with records of SIZE bytes and a number; end: finalizers empty the buffer or finalize it; other:
+-- they take records from another buffer.
 -- Exit status 1 where a record is lost, comes twice, late or damaged.
 local lsocket = require "lsocket"
 
@@ -89,6 +90,28 @@ local function destroy()
   end
 end
 
-if method == "end" then destroy() else exchange() end
+-- Each buffer gives its own lines, whatever is taken from the other one in mid-call.
+local function alternate()
+  local mine, other = lsocket.buffer(), lsocket.buffer()
+  local tail = ("x"):rep(size)
+  for i = 1, rounds do
+    mine:append(i .. tail .. "\n")
+    other:append(-i .. tail .. "\n")
+  end
+  local expected = -1
+  for i = 1, rounds do
+    if i % 3 == 0 then
+      intrude(function()
+        assert(other:line() == expected .. tail, "damaged")
+        expected = expected - 1
+      end)
+    end
+    assert(mine:line() == i .. tail, "damaged")
+  end
+end
+
+local ways = { ["end"] = destroy, other = alternate }
+local way = ways[method] or exchange
+way()
 print(intrusions .. " intrusions, " .. added .. " records")
 assert(intrusions > 0)

@@ -69,6 +69,33 @@ static void gives_back_what_is_not_used(void **state) {
     ls_bytes_free(&b);
 }
 
+/* One block goes from hand to hand; of two, the second is freed, and so is what comes back after the end. */
+static void shares_a_block(void **state) {
+    ls_Spare spare = { 0 };
+    ls_Bytes a = { .spare = &spare }, b = { .spare = &spare };
+    char *room, *first;
+    (void)state;
+    assert_int_equal(ls_bytes_reserve(&a, 65536, &first), 0);
+    memcpy(first, "abc", 3);
+    ls_bytes_filled(&a, 3);
+    assert_ptr_equal(spare.memory, first);
+    assert_memory_equal(ls_bytes_front(&a), "abc", 3);
+    assert_int_equal(ls_bytes_reserve(&b, 65536, &room), 0);
+    assert_ptr_equal(room, first);
+    assert_null(spare.memory);
+    assert_int_equal(ls_bytes_reserve(&a, 65536, &room), 0);
+    ls_bytes_clear(&a);
+    assert_non_null(spare.memory);
+    assert_ptr_not_equal(spare.memory, first);
+    ls_bytes_filled(&b, 0);
+    assert_ptr_not_equal(spare.memory, first);
+    assert_int_equal(ls_bytes_reserve(&a, 65536, &room), 0);
+    ls_spare_close(&spare);
+    ls_bytes_free(&a);
+    ls_bytes_free(&b);
+    assert_null(spare.memory);
+}
+
 /* 64 KiB in, all but a little out, again and again: the memory stays as large as that needs. */
 static void does_not_grow_with_what_passes(void **state) {
     ls_Bytes b = { 0 };
@@ -141,6 +168,7 @@ int main(void) {
         cmocka_unit_test(keeps_the_order),
         cmocka_unit_test(has_no_memory_when_empty),
         cmocka_unit_test(gives_back_what_is_not_used),
+        cmocka_unit_test(shares_a_block),
         cmocka_unit_test(does_not_grow_with_what_passes),
         cmocka_unit_test(refuses_what_no_memory_can_hold),
         cmocka_unit_test(finds_delimiters),

@@ -1,10 +1,37 @@
 /* Bytes in order, and the searches for where a record ends. What is done for every line stands in the header. */
 #include "bytes.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 
 enum { SMALL = 1024 }; /* memory of this size is not worth giving back */
+
+/* ---- the spare block ---- */
+
+/* Large enough to receive 64 KiB behind what is left of the bytes before. malloc does not yet map such a block by
+   itself, which would cost a page fault for each 4 KiB of it. */
+enum { SPARE_LEAST = 65536, SPARE_SIZE = 98304 };
+
+static char *allocate(ls_Spare *spare, size_t *size) {
+    char *memory;
+    if (!spare || *size < SPARE_LEAST || *size > SPARE_SIZE) return malloc(*size);
+    *size = SPARE_SIZE;
+    memory = spare->memory;
+    spare->memory = NULL;
+    return memory ? memory : malloc(SPARE_SIZE);
+}
+
+static void release(ls_Spare *spare, char *memory, size_t size) {
+    if (spare && size == SPARE_SIZE && !spare->memory && !spare->closed) spare->memory = memory;
+    else free(memory);
+}
+
+void ls_spare_close(ls_Spare *spare) {
+    free(spare->memory);
+    spare->memory = NULL;
+    spare->closed = 1;
+}
+
+/* ---- the bytes ---- */
 
 static void move_to_front(ls_Bytes *b) {
     size_t count = ls_bytes_count(b);
@@ -16,10 +43,10 @@ static void move_to_front(ls_Bytes *b) {
 /* Always another block: a small one that stays where a large one was would keep its place from being used again. */
 static int resize(ls_Bytes *b, size_t size) {
     size_t count = ls_bytes_count(b);
-    char *memory = malloc(size);
+    char *memory = allocate(b->spare, &size);
     if (!memory) return ENOMEM;
     if (count > 0) memcpy(memory, b->memory + b->first, count);
-    free(b->memory);
+    release(b->spare, b->memory, b->size);
     b->memory = memory;
     b->size = size;
     b->first = 0;
@@ -97,7 +124,7 @@ int ls_bytes_find(ls_Bytes *b, const char *delimiter, size_t length, size_t limi
 }
 
 void ls_bytes_clear(ls_Bytes *b) {
-    free(b->memory);
+    release(b->spare, b->memory, b->size);
     b->gone += ls_bytes_count(b);
     b->memory = NULL;
     b->size = b->first = b->end = b->lined = b->searched = 0;

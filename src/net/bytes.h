@@ -7,18 +7,29 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
+
+/* One block, kept for whoever wants one of its size next: to receive much takes one for a moment, again and again, and
+   malloc's price for that is beyond that of a few lines. All zero: there is none yet. It must outlive who shares it. */
+typedef struct ls_Spare {
+    char *memory;
+    int closed; /* keeps nothing any more */
+} ls_Spare;
+
+void ls_spare_close(ls_Spare *spare);
 
 /* All zero: empty. The memory is as large as it has to be: an empty one has none. */
 typedef struct ls_Bytes {
     char *memory;
     size_t size;           /* of the memory */
     size_t first, end;     /* where in it the bytes begin and end */
-    size_t gone;           /* how many have ever gone out: while it is the same, so is what stands at the front */
+    uint64_t gone;         /* how many have ever gone out: while it is the same, so is what stands at the front */
     size_t lined;          /* so many of them, from the front on, are no "\n" */
     size_t searched;       /* so many of them begin no delimiter, the one that was looked for last: */
     char *delimiter;       /* a copy of it */
     size_t length;
+    ls_Spare *spare; /* shared with others; may be NULL */
 } ls_Bytes;
 
 #define LS_BYTES_UNLIMITED ((size_t)-1)

@@ -27,6 +27,12 @@ function Buffer:append(data) end
 ---@return string? name               "EMSGSIZE"
 function Buffer:line(keep) end
 
+---Goes through the lines that are complete: `for line in buffer:lines() do`. Each is taken when it is given.
+---@param keep boolean?  with their ends
+---@return fun(buffer: lsocket.Buffer): string?, string?, string?
+---@return lsocket.Buffer
+function Buffer:lines(keep) end
+
 ---Takes what is before a delimiter, which goes, too.
 ---@param delimiter string              at least one byte
 ---@param max integer?                  the longest record for this call, 1 to 2147483647; the buffer's by default
