@@ -18,8 +18,9 @@ local function check_number(value, arg, name)
 end
 
 local function check_function(value, arg, name)
+  if type(value) == "function" then return end
   local meta = getmetatable(value)
-  if type(value) ~= "function" and not (type(meta) == "table" and meta.__call) then
+  if type(meta) ~= "table" or not meta.__call then
     error(("bad argument #%d to '%s' (function expected, got %s)"):format(arg, name, type(value)), 3)
   end
 end
