@@ -293,11 +293,12 @@ describe("loop.serve", function()
     run(function()
       local server = serve("127.0.0.1", echo)
       loop.sleep(0)
-      server.watches[1].object:shutdown() -- Linux: it does not listen any more
-      while not told and server.watches[1].object:getopt "acceptconn" == false do loop.sleep(0.001) end
+      server.watches[1].object:shutdown() -- on Linux it does not listen any more
       local listening = server.watches[1].object:getopt "acceptconn"
+      while not told and not listening and loop.sleep(0.001) do end
       server:close()
-      if listening == false then assert.truthy(told:find("cannot accept any more", 1, true)) end
+      if listening then pending "a socket that was shut down listens here" end
+      assert.truthy(told and told:find("cannot accept any more", 1, true))
     end)
     loop.onerror = before
   end)
