@@ -41,9 +41,9 @@ end
 local function read_head(server)
   local line, status, headers
   repeat -- 100 Continue and its like precede the real answer
-    line = http.line(server) or fail("the response breaks off, or is no HTTP")
+    line, headers = http.head(server)
+    if not line then fail("the response breaks off, or is no HTTP") end
     status = tonumber(line:match("^HTTP/1%.%d (%d%d%d)") or fail("no HTTP: ", line:sub(1, 60)))
-    headers = http.headers(server) or fail("malformed headers")
   until status >= 200
   return line, status, headers
 end

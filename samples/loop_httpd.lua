@@ -24,15 +24,11 @@ local reasons = {
 -- does not take the answer, or has asked for nothing in all that time.
 local function read_head(client, unsent)
   if unsent and not client:write(unsent) or not client:read(0) then return nil end
-  local line, status = http.line(client)
-  if line == "" then line, status = http.line(client) end -- some clients end a body with an empty line
-  if not line then return nil, status end
+  local line, headers = http.head(client)
+  if not line then return nil, headers end
   local method, target, major, minor = line:match(REQUEST)
   if not method then return nil, 400 end
   if major ~= "1" then return nil, 505 end
-  local headers
-  headers, status = http.headers(client)
-  if not headers then return nil, status end
   local old, host = minor == "0", headers.host
   if host and host:find("[%s,]") or not host and not old then return nil, 400 end
   if old and headers["transfer-encoding"] then return nil, 400 end

@@ -277,4 +277,29 @@ describe("loop.serve", function()
     local output, status = helper.run(helper.inject("accept4,accept", "EMFILE:when=1..3", "loopserve"))
     assert.same({ "hello\n", 0 }, { output, status })
   end)
+
+  it("goes on when accept hands on what has become of a connection", function()
+    helper.need.proc(pending)
+    need.injection(pending)
+    for _, name in ipairs { "ETIMEDOUT", "EOPNOTSUPP", "EINVAL", "ENETDOWN", "EPROTO", "ECONNABORTED" } do
+      local output, status = helper.run(helper.inject("accept4,accept", name .. ":when=1..3", "loopserve"))
+      assert.same({ name, "hello\n", 0 }, { name, output, status })
+    end
+  end)
+
+  it("says so when it can accept no more", function()
+    local before, told = loop.onerror, nil
+    loop.onerror = function(_, trace) told = trace end
+    run(function()
+      local server = serve("127.0.0.1", echo)
+      loop.sleep(0)
+      server.watches[1].object:shutdown() -- on Linux it does not listen any more
+      local listening = server.watches[1].object:getopt "acceptconn"
+      while not told and not listening and loop.sleep(0.001) do end
+      server:close()
+      if listening then pending "a socket that was shut down listens here" end
+      assert.truthy(told and told:find("cannot accept any more", 1, true))
+    end)
+    loop.onerror = before
+  end)
 end)

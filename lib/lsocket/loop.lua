@@ -18,8 +18,9 @@ local function check_number(value, arg, name)
 end
 
 local function check_function(value, arg, name)
+  if type(value) == "function" then return end
   local meta = getmetatable(value)
-  if type(value) ~= "function" and not (type(meta) == "table" and meta.__call) then
+  if type(meta) ~= "table" or not meta.__call then
     error(("bad argument #%d to '%s' (function expected, got %s)"):format(arg, name, type(value)), 3)
   end
 end
@@ -264,9 +265,15 @@ function loop.listen(address, port, options)
   return nil, message, name
 end
 
--- server:accept() -> stream, address, port | nil, message, name
-function Server:accept()
-  local list = self.watches
+-- What accept hands on of a connection that nobody has seen yet: the next one may be there. Some of these can mean the
+-- listening socket, too: then it does not listen any more.
+local passed = {}
+for name in ("ECONNABORTED EPROTO EPERM ETIMEDOUT EOPNOTSUPP ENOPROTOOPT ENETDOWN ENETUNREACH EHOSTDOWN EHOSTUNREACH "
+  .. "ENONET"):gmatch("%S+") do passed[name] = true end
+
+-- Waits for a client: stream, address, port | nil, message, name, and the listening socket if that has failed
+local function accept(server)
+  local list = server.watches
   while true do
     local ok, watch, name
     if #list == 1 then
@@ -276,20 +283,24 @@ function Server:accept()
     end
     if not ok then return nil, watch, name end
     local sock, address, port = watch.object:accept()
-    if sock then return stream.new(sock, self.options), address, port end
-    if sock == nil then return nil, address, port end
+    if sock then return stream.new(sock, server.options), address, port end
+    if sock == nil then return nil, address, port, watch.object end
   end
 end
 
--- After these a server accepts nothing more; other failures are those of a connection, or pass.
-local final = { EBADF = true, ECANCELED = true, EINVAL = true, ENOTSOCK = true, EOPNOTSUPP = true, ETIMEDOUT = true }
+-- server:accept() -> stream, address, port | nil, message, name
+function Server:accept()
+  local client, address, port = accept(self)
+  return client, address, port
+end
 
 local function next_client(server)
   while true do
-    local client, address, port = server:accept()
+    local client, address, port, sock = accept(server)
     if client then return client, address, port end
-    if final[port] then return nil end
-    if port ~= "ECONNABORTED" and not tasks.sleep(RECOVERY) then return nil end
+    if not sock or sock:getfd() < 0 then return nil end
+    if sock:getopt("acceptconn") == false then error("the server cannot accept any more: " .. address, 0) end
+    if not passed[port] and not tasks.sleep(RECOVERY) then return nil end
   end
 end
 

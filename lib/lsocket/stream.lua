@@ -155,7 +155,8 @@ function Stream:lines(format)
   return function() return self:read(format) end
 end
 
--- stream:readuntil(delimiter [, max]) -> string without it | nil | nil, message, name
+-- stream:readuntil(delimiter [, max]) -> string without it | string, true: the end of the stream has cut it off | nil |
+-- nil, message, name
 function Stream:readuntil(delimiter, max)
   check_reader(self)
   local buffer = buffer_of(self)
@@ -165,7 +166,9 @@ function Stream:readuntil(delimiter, max)
     if record == nil then return nil, message, name end
     record, message, name = fill(self)
     if not record then
-      return at_end(buffer, message, name)
+      record, message, name = at_end(buffer, message, name)
+      if record then return record, true end
+      return nil, message, name
     end
   end
 end

@@ -86,8 +86,7 @@ local function line_up(task, a, b, c)
 end
 
 local function is_interrupted(task)
-  local scope = task.scope
-  return task.canceled or scope and scope.expired
+  return task.canceled or task.expired
 end
 
 -- What a wait answers instead of waiting. The others have their turn first, so that a task that does not heed the
@@ -133,17 +132,36 @@ function tasks.sleep(seconds)
   return nil, message, name
 end
 
--- A deadline's timer is one that has a field expired. It stays in the heap over all waits of its task.
+-- A task's alarm is the timer of its deadlines. It may go off early, as it stays in the heap when a deadline's function
+-- has ended: tasks that enter one deadline after the other leave the heap alone.
+local function set_alarm(task, due)
+  local alarm = task.alarm
+  if not alarm then
+    alarm = { task = task }
+    task.alarm = alarm
+  elseif alarm.place then
+    if alarm.when <= due then return end
+    timers.remove(heap, alarm)
+  end
+  alarm.when = due
+  timers.add(heap, alarm)
+end
+
+-- The alarm has gone off, and is out of the heap.
+local function sound(task, now)
+  local due = task.due
+  if not due then return end
+  if due > now then return set_alarm(task, due) end
+  task.expired = true
+  wake(task, nil, TIMED_OUT, "ETIMEDOUT")
+end
+
 local function fire()
   local now = clock()
   local timer = timers.due(heap, now)
   while timer do
-    if timer.expired == false then
-      timer.expired = true
-      wake(timer.task, nil, TIMED_OUT, "ETIMEDOUT")
-    else
-      wake(timer.task, false)
-    end
+    local task = timer.task
+    if timer == task.alarm then sound(task, now) else wake(task, false) end
     timer = timers.due(heap, now)
   end
 end
@@ -231,7 +249,7 @@ end
 
 function tasks.spawn(fn, ...)
   local thread = create(body)
-  local task = { thread = thread, inner = thread, parked = true, canceled = false, scope = false }
+  local task = { thread = thread, inner = thread, parked = true, canceled = false, due = false, expired = false }
   setmetatable(task, metatable)
   resume(thread, task, fn, ...)
   living[task] = true
@@ -266,6 +284,7 @@ local function stopped(task, ok, problem)
   if not ok then fail(task, problem) end
   task.ended, task.parked = true, false
   task.thread, task.inner, task.cause = nil, nil, nil
+  if task.alarm then timers.remove(heap, task.alarm) end
   if not ok and not has_joiner(task) then tasks.report(task, task.trace) end
   if task.joiners then
     repeat until not tasks.wake_first(task.joiners)
@@ -307,21 +326,25 @@ end
 
 -- ---- deadlines ----
 
-local function leave(task, scope, before, ok, ...)
-  task.scope = before
-  timers.remove(heap, scope)
+-- A deadline's function has ended; the deadline around it, if there is one, holds again.
+local function leave(task, around, ok, ...)
+  task.due = around
+  if task.expired then
+    task.expired = around and around <= clock()
+    if around and not task.expired then set_alarm(task, around) end
+  end
   if not ok then error((...), 0) end
   return ...
 end
 
+-- task.due is the earliest of its deadlines, or false; task.expired: it has passed.
 function tasks.deadline(seconds, fn, ...)
   local task = this()
-  local before, when = task.scope, clock() + seconds
-  if before and before.when <= when then return fn(...) end -- the earlier one holds
-  local scope = { when = when, task = task, expired = seconds <= 0 }
-  task.scope = scope
-  timers.add(heap, scope)
-  return leave(task, scope, before, protect(fn, ...))
+  local around, due = task.due, clock() + seconds
+  if around and around <= due then return fn(...) end
+  task.due = due
+  if seconds > 0 then set_alarm(task, due) else task.expired = true end
+  return leave(task, around, protect(fn, ...))
 end
 
 -- ---- watches ----

@@ -130,7 +130,8 @@ local Server = {}
 ---@return (integer | string)? port  the peer's; or the error's symbol
 function Server:accept() end
 
----Every client, until the server is closed; failures that pass are waited out. Not for Lua 5.1.
+---Every client, until the server is closed; failures that pass are waited out. Raises when it listens no more. Not for
+---Lua 5.1.
 ---@return fun(server: lsocket.Server): lsocket.Stream?, string?, integer?
 ---@return lsocket.Server
 function Server:clients() end

@@ -29,9 +29,9 @@ function Stream:lines(format) end
 ---Reads what stands before a delimiter.
 ---@param delimiter string
 ---@param max integer?      bytes that it may have; that of the stream by default
----@return string? data     nil alone: the stream has ended
----@return string? message
----@return string? name     "EMSGSIZE": it is longer
+---@return string? data             nil alone: the stream has ended
+---@return string | true | nil message  true: the end of the stream has cut data off
+---@return string? name             "EMSGSIZE": it is longer
 function Stream:readuntil(delimiter, max) end
 
 ---Reads what there is, and waits only if there is nothing.
