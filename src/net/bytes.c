@@ -8,7 +8,7 @@ enum { SMALL = 1024 }; /* memory of this size is not worth giving back */
 
 static void move_to_front(ls_Bytes *b) {
     size_t count = ls_bytes_count(b);
-    if (b->first > 0) memmove(b->memory, b->memory + b->first, count);
+    memmove(b->memory, b->memory + b->first, count);
     b->first = 0;
     b->end = count;
 }
