@@ -119,6 +119,12 @@ torture:
 	    for mode in names alloc faults "random 1 300"; do tools/torture $$lua $$mode || exit 1; done; \
 	done
 
+# How much of src/ the tests reach, and what they do not; see doc/reliability-coverage.md.
+.PHONY: coverage
+coverage:
+	@tools/install check
+	@tools/coverage
+
 .PHONY: lint
 lint:
 	@tools/install check
@@ -158,6 +164,7 @@ help:
 	@echo 'make test       run every spec on every Lua'
 	@echo 'make check      the slower checks: lint, sanitizers, valgrind, fallbacks, samples'
 	@echo 'make check-all  each of them on each Lua: an hour'
+	@echo 'make coverage   how much of src/ the tests reach, and what they do not: 3 minutes'
 	@echo 'make torture    let everything fail that can, on every Lua: half an hour'
 	@echo 'make bench      compare it with C and with other libraries: bench/results; see doc/performance.md'
 	@echo 'make install    PREFIX= DESTDIR=; make uninstall takes it away again'

@@ -255,10 +255,11 @@ describe("recvmany", function()
     fails("EOPNOTSUPP", client:recvmany(batch))
     fails("EOPNOTSUPP", client:sendmany(batch))
     assert.equal(1, #batch)
-    local sock = pair()
-    sock:close()
-    fails("EBADF", sock:recvmany(batch))
-    fails("EBADF", sock:sendmany(filled "x"))
+    for _, sock in ipairs { pair(), client } do
+      sock:close()
+      fails("EBADF", sock:recvmany(batch))
+      fails("EBADF", sock:sendmany(filled "x"))
+    end
   end)
 
   it("tells that nobody was there", function()

@@ -104,6 +104,18 @@ describe("an interface", function()
     assert.equal("tun0", settle(udp(), "device", "tun0"))
   end)
 
+  it("that has gone is given back by its index", function()
+    need.sandbox(pending)
+    os.execute "ip link add gone0 type veth peer name gone1"
+    local pipe = assert(io.popen "ip -o link show gone0")
+    local index = tonumber(pipe:read "*a":match "^(%d+):")
+    pipe:close()
+    local sock = udp "::1"
+    assert.equal("gone0", settle(sock, "mcastif", "gone0"))
+    os.execute "ip link delete gone0"
+    assert.equal(index, sock:getopt "mcastif")
+  end)
+
   it("is what packets to groups leave by", function()
     need.sandbox(pending)
     local receiver, port = helper.bind("mcast", "239.9.9.9%veth1", 0)

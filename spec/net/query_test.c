@@ -226,7 +226,7 @@ static void a_child_can_look_names_up(void **state) {
                 fine = fine && ls_query_getfd(q[i], &fd) == 0 && is_readable(fd, PATIENCE);
                 fine = fine && ls_query_answer(q[i], &list) == 0 && list->ai_family != AF_UNSPEC;
             }
-            _exit(fine ? 0 : 1);
+            leave(fine ? 0 : 1);
         }
         assert_int_equal(waitpid(child, &status, 0), child);
         failures += status != 0;
@@ -473,7 +473,7 @@ static void look_ups_survive_a_fork_on_both_sides(void **state) {
     child = fork();
     if (child == 0) {
         renew_resolver();
-        _exit(goes_on_in_child(q[0], q[WORKERS], done, fd) ? 0 : 1);
+        leave(goes_on_in_child(q[0], q[WORKERS], done, fd) ? 0 : 1);
     }
     assert_true(now() - started < 2); /* it waits for none that hangs */
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -496,7 +496,7 @@ static void a_fork_without_look_ups_costs_nothing(void **state) {
     (void)state;
     for (i = 0; i < 10; i++) {
         pid_t child = fork();
-        if (child == 0) _exit(0);
+        if (child == 0) leave(0);
         assert_int_equal(waitpid(child, &status, 0), child);
     }
     assert_true(now() - started < 2);
@@ -513,7 +513,7 @@ static void a_child_without_threads_is_told(void **state) {
     child = fork();
     if (child == 0) {
         renew_resolver();
-        _exit(await_answer(q) == EAGAIN && is_readable(told_fd(q), 0) && told_answer(q) == EAGAIN ? 0 : 1);
+        leave(await_answer(q) == EAGAIN && is_readable(told_fd(q), 0) && told_answer(q) == EAGAIN ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);

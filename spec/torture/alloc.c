@@ -27,7 +27,7 @@ static int armed, mode;
 static long requests, nth, failures;
 static const void *refused; /* the block of Lua's that could not grow */
 static size_t refused_size;
-static __thread int ignoring;
+static __thread int ignoring, uncounted;
 
 static void lock(void) { pthread_mutex_lock(&mutex); }
 
@@ -51,6 +51,8 @@ size_t alloc_lua_bytes(void) { return lua_bytes; }
 size_t alloc_c_bytes(void) { return c_bytes; }
 
 void alloc_ignore(int on) { ignoring = on; }
+
+void alloc_uncounted(int on) { uncounted = on; }
 
 /* Is this request to fail? */
 static int fails(void) {
@@ -114,7 +116,7 @@ static void *allocate(size_t alignment, size_t size) {
     if (!start) return NULL;
     header = header_of(start + shift);
     header->start = start;
-    header->size = ignoring ? 0 : size + 1;
+    header->size = ignoring || uncounted ? 0 : size + 1;
     count(header->size, 0);
     return header + 1;
 }

@@ -27,6 +27,9 @@ size_t alloc_c_bytes(void);
 /* What the calling thread allocates now is the C library's own, and none of our business. */
 void alloc_ignore(int on);
 
+/* The same, but it fails as all else does. */
+void alloc_uncounted(int on);
+
 /* ---- system calls ---- */
 
 typedef struct Call {

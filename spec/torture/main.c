@@ -138,9 +138,10 @@ static int lua_arm(lua_State *L) {
     return 1;
 }
 
-/* wait(fd, events) -> has it become ready within seconds? */
+/* wait(fd, events, milliseconds) -> has it become ready within that time, or within 5 seconds? */
 static int lua_wait(lua_State *L) {
-    struct timespec time = { 5, 0 };
+    long milliseconds = (long)luaL_optinteger(L, 3, 5000);
+    struct timespec time = { milliseconds / 1000, milliseconds % 1000 * 1000000 };
     struct pollfd entry;
     entry.fd = (int)luaL_checkinteger(L, 1);
     entry.events = *luaL_checkstring(L, 2) == 'r' ? POLLIN : POLLOUT;

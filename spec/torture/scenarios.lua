@@ -489,11 +489,20 @@ add("resolve", function(t, ls)
   t.check(#t.must(ls, "resolve", NAME) > 0, "no address")
 end)
 
+-- Waits for the bell of a lookup. One that cannot ring is no reason to lose the answer.
+local function await(t, lookup)
+  for _ = 1, 500 do
+    if torture.wait(lookup:getfd(), "r", 10) then return end
+    if t.spoils "write" and not t.spoils("write", "EINTR") then return end
+  end
+  error "no answer"
+end
+
 add("lookup", function(t, ls)
   local lookup = t.may(ls, "lookup", NAME)
   if not lookup then return end
   t.must(lookup, "getfd")
-  t.check(torture.wait(lookup:getfd(), "r"), "no answer")
+  await(t, lookup)
   local list = t.may(lookup, "result")
   t.check(not list or #list > 0, "no address")
   t.must(lookup, "cancel")
@@ -538,7 +547,7 @@ local function talk(loop)
     return line
   end)
   loop.sleep(0.001)
-  assert(loop.resolve(NAME))
+  if torture.call ~= "write" then assert(loop.resolve(NAME)) end -- or it waits for a bell that does not ring
   local line, message = task:join()
   server:close()
   if not line then error(message or "cut off", 0) end

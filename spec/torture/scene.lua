@@ -72,7 +72,9 @@ local function allow(call, errors, calls)
 end
 
 allow("made again", "EINTR", "accept accept4 recv recvfrom recvmsg recvmmsg read pread")
-allow("made again", "EINTR", "send sendto sendmsg sendmmsg sendfile writev")
+allow("made again", "EINTR", "send sendto sendmsg sendmmsg sendfile write writev")
+allow("result answers all the same", "EAGAIN EBADF EDESTADDRREQ EDQUOT EFAULT EFBIG EINVAL EIO ENOSPC EPERM EPIPE",
+  "write")
 allow("goes on by itself", "EINPROGRESS EINTR", "connect")
 allow("the descriptor is gone", "EINTR", "close")
 allow("closed by the collector, or after another failure", "EIO ENOSPC EDQUOT", "close")

@@ -35,7 +35,7 @@ void ls_spare_close(ls_Spare *spare) {
 
 static void move_to_front(ls_Bytes *b) {
     size_t count = ls_bytes_count(b);
-    if (b->first > 0) memmove(b->memory, b->memory + b->first, count);
+    memmove(b->memory, b->memory + b->first, count);
     b->first = 0;
     b->end = count;
 }

@@ -92,8 +92,9 @@ static void bell_close(int bell[2]) {
 
 static void bell_ring(const int bell[2]) {
     uint64_t one = 1;
-    ssize_t written = bell[1] < 0 ? 0 : write(bell[1], &one, sizeof one);
-    (void)written; /* it cannot be full */
+    ssize_t written;
+    do written = bell[1] < 0 ? 0 : write(bell[1], &one, sizeof one);
+    while (written < 0 && errno == EINTR); /* it cannot be full */
 }
 
 static void bell_silence(const int bell[2]) {
