@@ -113,7 +113,7 @@ describe("a batch", function()
 
   it("raises where there is no such datagram", function()
     local batch = filled("one", "two")
-    for _, index in ipairs { 0, 3, -1, 1.5, 2 ^ 40, "x" } do
+    for _, index in ipairs { 0, 3, -1, 1.5, 2 ^ 32 + 1, 2 ^ 40, "x" } do
       raises("bad argument #1 to 'get'", function() batch:get(index) end)
     end
     batch:clear()
