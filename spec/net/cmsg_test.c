@@ -64,7 +64,7 @@ static struct msghdr header_at_guard(size_t size) {
     if (!end) end = guarded(ROOM);
     memset(&header, 0, sizeof header);
     header.msg_control = end - size;
-    header.msg_controllen = size;
+    header.msg_controllen = (unsigned)size; /* a size_t or a socklen_t */
     return header;
 }
 

@@ -55,10 +55,13 @@ static inline int cm_run(const struct CMUnitTest *test) {
     return result;
 }
 
-static inline int cm_run_all(const struct CMUnitTest *tests, size_t count) {
+static inline int cm_run_all(const struct CMUnitTest *tests, size_t count, int (*setup)(void **),
+                             int (*teardown)(void **)) {
     static const char *const words[] = { "      OK", "  FAILED", " SKIPPED" };
     int counts[] = { 0, 0, 0 };
+    void *state = NULL;
     size_t i;
+    if (setup && setup(&state) != 0) return 1;
     for (i = 0; i < count; i++) {
         int result;
         printf("[ RUN      ] %s\n", tests[i].name);
@@ -69,10 +72,11 @@ static inline int cm_run_all(const struct CMUnitTest *tests, size_t count) {
     }
     printf("[  PASSED  ] %d test(s).\n[  SKIPPED ] %d test(s).\n", counts[CM_PASSED], counts[CM_SKIPPED]);
     if (counts[CM_FAILED]) printf("[  FAILED  ] %d test(s).\n", counts[CM_FAILED]);
+    if (teardown && teardown(&state) != 0) return 1;
     return counts[CM_FAILED];
 }
 
-#define cmocka_run_group_tests(tests, setup, teardown) cm_run_all(tests, sizeof(tests) / sizeof((tests)[0]))
+#define cmocka_run_group_tests(tests, setup, teardown) cm_run_all(tests, COUNT(tests), setup, teardown)
 #define cmocka_run_group_tests_name(name, tests, setup, teardown) cmocka_run_group_tests(tests, setup, teardown)
 
 #endif
