@@ -245,9 +245,13 @@ static void send_copies(int fd, int what, size_t count) {
     assert_int_equal(n, 1);
 }
 
+#ifndef MOST_SENT /* musl's sendmsg takes fewer than the kernel does */
+#define MOST_SENT LS_CMSG_DESCRIPTORS
+#endif
+
 static void as_many_as_are_wanted_are_delivered(void **state) {
     static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
-    static const size_t counts[] = { 0, 1, 2, 3, 64, 252, 253 }, most[] = { 0, 1, 2, 64, 253 };
+    static const size_t counts[] = { 0, 1, 2, 3, 64, 252, MOST_SENT }, most[] = { 0, 1, 2, 64, 253 };
     size_t t, c, m, i, n;
     (void)state;
     for (t = 0; t < COUNT(types); t++) {
