@@ -113,6 +113,13 @@ torture:
 	    for mode in names alloc faults "random 1 300"; do tools/torture $$lua $$mode || exit 1; done; \
 	done
 
+# 32 bits, the other order of bytes, another C library; see doc/reliability-machines.md. Takes half an hour where
+# qemu-user has to be used.
+.PHONY: machines
+machines:
+	@tools/install machines
+	@for machine in musl i386 s390x; do tools/machines $$machine; done
+
 .PHONY: lint
 lint:
 	@tools/install check
@@ -152,6 +159,7 @@ help:
 	@echo 'make test       run every spec on every Lua'
 	@echo 'make check      the slower checks: lint, sanitizers, valgrind, fallbacks, samples'
 	@echo 'make torture    let everything fail that can, on every Lua: half an hour'
+	@echo 'make machines   the specs with 32 bits and with the bytes the other way round, the C tests with musl'
 	@echo 'make bench      compare it with C and with other libraries: bench/results; see doc/performance.md'
 	@echo 'make install    PREFIX= DESTDIR=; make uninstall takes it away again'
 	@echo 'make clean'

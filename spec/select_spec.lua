@@ -327,7 +327,8 @@ describe("select with what is no socket", function()
   it("raises for a table with holes that says it is larger than memory", function()
     local fields = {}
     for i = 0, 28 do fields[i + 1] = ("[%d] = ..."):format(2 ^ i) end
-    local chunk = (loadstring or load)("return { " .. table.concat(fields, ", ") .. " }") -- luacheck: globals loadstring
+    local compile = loadstring or load -- luacheck: globals loadstring
+    local chunk = compile("return { " .. table.concat(fields, ", ") .. " }")
     local huge = chunk(empty_socket())
     raises("too many sockets", lsocket.select, huge, 0)
     raises("too many sockets", lsocket.select, { empty_socket() }, huge, 0)
