@@ -68,7 +68,7 @@ static struct msghdr header_at_guard(size_t size) {
     return header;
 }
 
-static unsigned long seed = 20240229;
+static uint64_t seed = 20240229;
 
 static unsigned chance(unsigned most) {
     seed = seed * 6364136223846793005u + 1442695040888963407u;
