@@ -125,6 +125,13 @@ coverage:
 	@tools/install check
 	@tools/coverage
 
+# 32 bits, the other order of bytes, another C library; see doc/reliability-machines.md. Takes half an hour where
+# qemu-user has to be used.
+.PHONY: machines
+machines:
+	@tools/install machines
+	@for machine in musl i386 s390x; do tools/machines $$machine; done
+
 .PHONY: lint
 lint:
 	@tools/install check
@@ -166,6 +173,7 @@ help:
 	@echo 'make check-all  each of them on each Lua: an hour'
 	@echo 'make coverage   how much of src/ the tests reach, and what they do not: 3 minutes'
 	@echo 'make torture    let everything fail that can, on every Lua: half an hour'
+	@echo 'make machines   the specs with 32 bits and with the bytes the other way round, the C tests with musl'
 	@echo 'make bench      compare it with C and with other libraries: bench/results; see doc/performance.md'
 	@echo 'make install    PREFIX= DESTDIR=; make uninstall takes it away again'
 	@echo 'make clean'

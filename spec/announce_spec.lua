@@ -4,6 +4,8 @@ local groups = require "spec.groups"
 local helper = require "spec.helper"
 local hosts = require "spec.hosts"
 
+local need = helper.need
+
 local function free_port()
   local sock, port = helper.bind("udp", "0.0.0.0", 0)
   sock:close()
@@ -25,6 +27,7 @@ describe("announce.lua", function()
   after_each(hosts.remove)
 
   it("meets its likes on one machine, and sees them go", function()
+    need.groups(pending)
     helper.need.sandbox(pending)
     for group, address in pairs { [groups.ipv4()] = "^%+ second at 1%d+%.%d+%.0%.1$",
       [groups.ipv6(2)] = "^%+ second at fe80::1%d%%veth%d$" } do
@@ -42,6 +45,7 @@ describe("announce.lua", function()
   end)
 
   it("is not misled by what is no announcement, and tells a newcomer that it is there", function()
+    need.groups(pending)
     helper.need.sandbox(pending)
     local group, path = groups.ipv4(), fifo()
     local ears, port = helper.bind { type = "udp", address = "0.0.0.0", port = 0, reuseaddr = true }
@@ -65,6 +69,7 @@ describe("announce.lua", function()
   end)
 
   it("meets its likes over links", function()
+    need.groups(pending)
     local a, b = hosts.make(pending)
     for _, row in ipairs { { "239.255.16.2", "^%+ far at 10%.2[12]%.0%.2$" },
       { "ff02::16:2", "^%+ far at fe80::2%%link[12]$" } } do

@@ -26,6 +26,21 @@ function helper.need.sandbox(pending)
   if os.getenv "LS_SANDBOX" ~= "1" then pending "needs a network namespace" end
 end
 
+-- what: of the kernel, or of this machine's own programs; tools/machines tells whether qemu-user stands in between
+function helper.need.kernel(pending, what)
+  if os.getenv "LS_EMULATED" then pending("qemu-user lacks " .. what) end
+end
+
+function helper.need.groups(pending)
+  helper.need.kernel(pending, "MCAST_JOIN_GROUP, IPV6_MULTICAST_IF and the like")
+end
+
+function helper.need.control(pending)
+  if string.pack and string.pack("=I2", 1):byte() == 0 then -- luacheck: ignore 143
+    helper.need.kernel(pending, "control data in the order of bytes of its machine")
+  end
+end
+
 function helper.need.speed(pending)
   if slow then pending "too slow, or not to be measured, while every instruction is watched (LS_SLOW)" end
 end

@@ -20,6 +20,7 @@ end
 
 describe("join", function()
   it("takes the interface by name, index, address, or as the group's zone", function()
+    need.groups(pending)
     need.sandbox(pending)
     local sock = ipv4()
     local sock6 = ipv6()
@@ -50,6 +51,7 @@ describe("join", function()
   end)
 
   it("without an interface takes the first that is fit for an IPv6 group of link scope", function()
+    need.groups(pending)
     need.sandbox(pending)
     local sock = ipv6()
     local group, listed = groups.ipv6(2)
@@ -71,6 +73,7 @@ describe("join", function()
   end)
 
   it("holds until leave, or until the socket is closed", function()
+    need.groups(pending)
     need.sandbox(pending)
     local group, listed = groups.ipv4()
     local sock = ipv4()
@@ -84,6 +87,7 @@ describe("join", function()
   end)
 
   it("lets one socket hear several groups, and no others", function()
+    need.groups(pending)
     need.sandbox(pending)
     for any, new in pairs { ["0.0.0.0"] = groups.ipv4, ["::"] = function() return groups.ipv6(2) end } do
       local sock, port = helper.bind { type = "udp", address = any, port = 0, reuseaddr = true }
@@ -116,6 +120,7 @@ describe("join", function()
   end)
 
   it("makes the socket a multicast one in info", function()
+    need.groups(pending)
     need.sandbox(pending)
     local sock = ipv4()
     assert.is_false(sock:info().multicast)
@@ -126,6 +131,7 @@ describe("join", function()
   end)
 
   it("works beside bind's mcast, which is a join of its own", function()
+    need.groups(pending)
     need.sandbox(pending)
     local group, listed = groups.ipv4()
     local sock = assert(lsocket.bind("mcast", group .. "%veth0", 0))
@@ -161,6 +167,7 @@ describe("join for a single sender", function()
   end)
 
   it("is ended by leaving the whole group", function()
+    need.groups(pending)
     need.sandbox(pending)
     local group, listed = groups.ipv4()
     local sock = ipv4()
@@ -197,6 +204,7 @@ describe("join and leave fail", function()
   end)
 
   it("with an interface that is not there", function()
+    need.groups(pending)
     local sock = ipv4()
     both("ENODEV", sock, "239.1.2.3", "nowhere")
     both("ENODEV", sock, "239.1.2.3", "")
@@ -237,6 +245,7 @@ describe("join and leave fail", function()
   end)
 
   it("beyond the system's limits", function()
+    need.groups(pending)
     need.sandbox(pending)
     local sock, name = ipv4(), nil
     for i = 1, 255 do
@@ -249,6 +258,7 @@ describe("join and leave fail", function()
   end)
 
   it("twice", function()
+    need.groups(pending)
     need.sandbox(pending)
     local sock = ipv4()
     fails("EADDRNOTAVAIL", sock:leave("239.1.2.202", "lo"))
@@ -289,6 +299,7 @@ describe("Python", function()
   end
 
   it("receives what is sent to a group on its interface", function()
+    need.groups(pending)
     needs()
     for here, elsewhere in pairs { veth0 = "veth1", veth1 = "veth0" } do
       for group, sender in pairs { [groups.ipv4()] = "10.1", [groups.ipv6(2)] = "fe80" } do
@@ -308,6 +319,7 @@ describe("Python", function()
   end)
 
   it("sends to a group on its interface", function()
+    need.groups(pending)
     needs()
     for any, group in pairs { ["0.0.0.0"] = groups.ipv4(), ["::"] = groups.ipv6(2) } do
       local sock, port = helper.bind("udp", any, 0)

@@ -4,7 +4,7 @@ local lsocket = require "lsocket"
 local helper = require "spec.helper"
 local hosts = require "spec.hosts"
 
-local fails = helper.fails
+local fails, need = helper.fails, helper.need
 
 -- Sets sock, a socket in the host; answers its port.
 local function bind(host, ...)
@@ -54,6 +54,7 @@ describe("a group over two links", function()
   after_each(hosts.remove)
 
   it("is heard on the link where it was joined", function()
+    need.groups(pending)
     local a, b = hosts.make(pending)
     for group, any in pairs { ["239.1.2.3"] = "0.0.0.0", ["ff02::1:3"] = "::", ["ff05::1:3"] = "::" } do
       local port = bind(b, "udp", any, 0)
@@ -70,6 +71,7 @@ describe("a group over two links", function()
   end)
 
   it("is heard there alone by an IPv4 socket, whatever other sockets have joined", function()
+    need.groups(pending)
     local a, b = hosts.make(pending)
     local port = bind(b, "udp", "0.0.0.0", 0)
     assert.is_true(call(b, "join", "239.1.2.3", "link1"))
@@ -79,6 +81,7 @@ describe("a group over two links", function()
   end)
 
   it("is heard there alone by an IPv6 socket that is bound to a group of link scope with its zone", function()
+    need.groups(pending)
     local a, b = hosts.make(pending)
     local port = bind(b, "mcast", "ff02::1:4%link1", 0)
     b "other = assert(lsocket.bind('mcast', 'ff02::1:4%link2', 0))"
@@ -87,6 +90,7 @@ describe("a group over two links", function()
   end)
 
   it("comes from the address of the link that it left by", function()
+    need.groups(pending)
     local a, b = hosts.make(pending)
     local port = bind(b, "udp", "::", 0)
     for link = 1, 2 do
@@ -220,6 +224,7 @@ describe("a link that goes down", function()
   after_each(hosts.remove)
 
   it("makes its own host's calls fail, until it is up again", function()
+    need.groups(pending)
     local a, b = hosts.make(pending)
     local port = bind(b, "udp", "0.0.0.0", 0)
     connect(a, "udp", "10.21.0.2", port)
@@ -257,6 +262,7 @@ describe("a link that goes down", function()
   end)
 
   it("keeps groups joined", function()
+    need.groups(pending)
     local a, b = hosts.make(pending)
     local port = bind(b, "udp", "0.0.0.0", 0)
     assert.is_true(call(b, "join", "239.1.2.3", "link1"))
@@ -299,6 +305,7 @@ describe("a socket bound to a device", function()
   after_each(hosts.remove)
 
   it("does not hear the other link", function()
+    need.kernel(pending, "SO_BINDTODEVICE")
     needs_option "device"
     local a, b = hosts.make(pending)
     for _, any in ipairs { "0.0.0.0", "::" } do
@@ -313,6 +320,7 @@ describe("a socket bound to a device", function()
   end)
 
   it("does not hear an IPv6 group on the other link, whatever other sockets have joined", function()
+    need.groups(pending)
     needs_option "device"
     local a, b = hosts.make(pending)
     local port = bind(b, { type = "udp", address = "::", port = 0, device = "link1" })
@@ -410,6 +418,7 @@ describe("a server on the wildcard address with pktinfo", function()
   end)
 
   it("is told the group and the link", function()
+    need.groups(pending)
     needs_option "pktinfo"
     local a, b = hosts.make(pending)
     for group, any in pairs { ["239.1.2.3"] = "0.0.0.0", ["ff05::1:3"] = "::" } do

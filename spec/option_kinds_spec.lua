@@ -68,6 +68,7 @@ end)
 describe("an interface", function()
   for _, name in ipairs { "mcastif", "device" } do
     it("is given by name, index or address: " .. name, function()
+      need.kernel(pending, "SO_BINDTODEVICE")
       need.sandbox(pending)
       for _, sock in ipairs { udp(), udp "::1" } do
         for _, value in ipairs { "veth0", "10.11.0.1", "fe80::11%veth0", "fe80::11", "fd11::1" } do
@@ -80,6 +81,7 @@ describe("an interface", function()
     end)
 
     it("that does not exist fails, and changes nothing: " .. name, function()
+      need.kernel(pending, "SO_BINDTODEVICE")
       need.sandbox(pending)
       local sock = udp()
       assert.equal("veth1", settle(sock, name, "veth1"))
@@ -95,6 +97,7 @@ describe("an interface", function()
   end
 
   it("without an IPv4 address is none to IPv4, but it can be set", function()
+    need.groups(pending)
     need.sandbox(pending)
     local sock = udp()
     local ok, _, symbol = sock:setopt("mcastif", "tun0")
@@ -117,6 +120,7 @@ describe("an interface", function()
   end)
 
   it("is what packets to groups leave by", function()
+    need.groups(pending)
     need.sandbox(pending)
     local receiver, port = helper.bind("mcast", "239.9.9.9%veth1", 0)
     local sender = udp "10.11.0.1"
@@ -208,6 +212,7 @@ describe("tcpinfo", function()
   local client, server = helper.tcp()
 
   it("has the kernel's fields, as far as its struct reaches", function()
+    need.kernel(pending, "TCP_INFO")
     need_option("tcpinfo", client)
     local size = #client:getopt(6, 11, 4096) -- TCP_INFO
     local info = client:getopt "tcpinfo"
@@ -222,6 +227,7 @@ describe("tcpinfo", function()
   end)
 
   it("lies where the kernel has put it", function()
+    need.kernel(pending, "TCP_INFO")
     need_option("tcpinfo", client)
     assert.equal(5, client:send "12345")
     helper.readable(server)
@@ -255,6 +261,7 @@ describe("an IPv6 socket", function()
     recvtos = true, recverr = true, mtudiscover = "do", freebind = true, transparent = true }
 
   it("does the same for IPv4, which it may speak", function()
+    need.kernel(pending, "IP_RECVTTL")
     need_linux()
     need.ipv6(pending)
     local sock = assert(lsocket.bind { type = "udp", address = "::", port = 0, v6only = false })
@@ -270,6 +277,7 @@ describe("an IPv6 socket", function()
   end)
 
   it("sends to IPv4 groups by the interface that was set", function()
+    need.groups(pending)
     need.sandbox(pending)
     need_linux()
     local receiver, port = helper.bind("mcast", "239.9.9.8%veth1", 0)
@@ -473,6 +481,7 @@ describe("ss", function()
   end
 
   it("shows what was set on a listener", function()
+    need.kernel(pending, "some of the options")
     need.tool(pending, "ss -tlnmpeio --tos --inet-sockopt")
     local sock, port = helper.bind { address = "127.0.0.1", port = 0, backlog = 7, rcvbuf = 30000, sndbuf = 20000,
       congestion = "reno", tos = 0x88, freebind = true, bindaddressnoport = true }

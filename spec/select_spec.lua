@@ -324,6 +324,16 @@ describe("select with what is no socket", function()
     raises("element 1", lsocket.select, { { getfd = function() end } }, 0)
   end)
 
+  it("raises for a table with holes that says it is larger than memory", function()
+    local fields = {}
+    for i = 0, 28 do fields[i + 1] = ("[%d] = ..."):format(2 ^ i) end
+    local compile = loadstring or load -- luacheck: globals loadstring
+    local chunk = compile("return { " .. table.concat(fields, ", ") .. " }")
+    local huge = chunk(empty_socket())
+    raises("too many sockets", lsocket.select, huge, 0)
+    raises("too many sockets", lsocket.select, { empty_socket() }, huge, 0)
+  end)
+
   it("raises for numbers that are no descriptors", function()
     for _, number in ipairs { 1.5, 2 ^ 31, 2 ^ 53, 1 / 0, 0 / 0 } do
       raises("element 1 is no descriptor", lsocket.select, { number }, 0)

@@ -9,6 +9,7 @@
 #include "value.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
 /* One userdata; the contents stand behind it. */
@@ -52,10 +53,11 @@ static int core_batch(lua_State *L) {
 /* batch:get(index) -> data, address, port [, length];  length: of a datagram that was cut */
 static int batch_get(lua_State *L) {
     ls_Batch *b = check_batch(L, 1);
-    size_t left = ls_dgram_left(b), index = (size_t)ls_tointeger(L, 2);
+    size_t left = ls_dgram_left(b);
+    lua_Integer index = ls_tointeger(L, 2); /* of 64 bits, too, where sizes have 32 */
     ls_Datagram d;
-    if (!LS_LIKELY(index - 1 < left)) index = (size_t)ls_value_int(L, 2, "index", 1, (int)left);
-    d = ls_dgram_get(b, index - 1);
+    if (!LS_LIKELY((uint64_t)index - 1 < left)) index = ls_value_int(L, 2, "index", 1, (int)left);
+    d = ls_dgram_get(b, (size_t)index - 1);
     lua_pushlstring(L, d.data, d.bytes);
     ls_value_pushpeer(L, d.peer);
     if (d.length == d.bytes) return 3;

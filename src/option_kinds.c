@@ -350,12 +350,10 @@ static void push_field(lua_State *L, const unsigned char *bytes, unsigned size) 
     uint16_t small;
     if (size == 8) {
         memcpy(&huge, bytes, size);
-        if (huge < (uint64_t)LS_VALUE_EXACT && sizeof(lua_Integer) == 8) lua_pushinteger(L, (lua_Integer)huge);
-        else lua_pushnumber(L, (lua_Number)huge);
+        ls_value_pushunsigned(L, huge);
     } else if (size == 4) {
         memcpy(&large, bytes, size);
-        if (large <= INT_MAX || sizeof(lua_Integer) == 8) lua_pushinteger(L, (lua_Integer)large);
-        else lua_pushnumber(L, (lua_Number)large);
+        ls_value_pushunsigned(L, large);
     } else {
         memcpy(&small, bytes, size == 2 ? size : 0);
         lua_pushinteger(L, size == 2 ? small : *bytes);

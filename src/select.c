@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <string.h>
 
 /* Each descriptor is polled once, however often it is listed: poll refuses more entries than a process may open.
@@ -19,7 +20,11 @@ typedef struct Wait {
     size_t count, item_count, mask;
 } Wait;
 
-enum { SMALL = 32 /* elements that need no block */, POPPED = 8 /* elements at once off the stack: each call costs */ };
+enum {
+    SMALL = 32,           /* elements that need no block */
+    MOST = INT_MAX / 128, /* elements of a table: the block's size must fit 32 bits */
+    POPPED = 8            /* elements at once off the stack: each call costs */
+};
 
 static size_t block_size(size_t elements, size_t slots) {
     return elements * (sizeof(struct pollfd) + sizeof(int)) + slots * sizeof(int);
@@ -142,6 +147,13 @@ static int answer(lua_State *L, const Request *request, Wait *wait, size_t reads
     return request->write ? 2 : 1;
 }
 
+/* How many elements to make room for. A table with holes may say any number, and more than 32 bits. */
+static size_t count_elements(lua_State *L, int table) {
+    uint64_t count = table ? lua_rawlen(L, table) : 0;
+    if (count > MOST) luaL_error(L, "too many sockets");
+    return (size_t)count;
+}
+
 /* lsocket.select([read [, write]] [, timeout]) -> readable [, writable] | false | nil, message, name */
 static int core_select(lua_State *L) {
     char small[SMALL * (sizeof(struct pollfd) + 5 * sizeof(int))];
@@ -152,9 +164,8 @@ static int core_select(lua_State *L) {
     int results;
     read_request(L, &request);
     lua_settop(L, 3);
-    reads = request.read ? lua_rawlen(L, request.read) : 0;
-    elements = reads + (request.write ? lua_rawlen(L, request.write) : 0);
-    if (elements > INT_MAX / 4) return luaL_error(L, "too many sockets");
+    reads = count_elements(L, request.read);
+    elements = reads + count_elements(L, request.write);
     while (slots < 2 * elements) slots *= 2;
     if (block_size(elements, slots) > sizeof small)
         block = ls_state_lend(L, LS_STATE_SELECT, block_size(elements, slots));

@@ -2,7 +2,6 @@
 #include "value.h"
 #include "net/iface.h"
 
-#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -123,16 +122,23 @@ void ls_value_pushrecord(lua_State *L, const ls_Addr *addr, int zone) {
     lua_setfield(L, -2, "addr");
 }
 
-static void set_number(lua_State *L, const char *name, lua_Integer value) {
-    lua_pushinteger(L, value);
+void ls_value_pushunsigned(lua_State *L, uint64_t value) {
+    if (value < (uint64_t)LS_VALUE_EXACT && (value <= INT_MAX || sizeof(lua_Integer) == 8))
+        lua_pushinteger(L, (lua_Integer)value);
+    else
+        lua_pushnumber(L, (lua_Number)value);
+}
+
+static void set_number(lua_State *L, const char *name, uint64_t value) {
+    ls_value_pushunsigned(L, value);
     lua_setfield(L, -2, name);
 }
 
 void ls_value_pushcredentials(lua_State *L, const ls_Credentials *who) {
     lua_createtable(L, 0, 3);
-    if (who->pid) set_number(L, "pid", (lua_Integer)who->pid);
-    set_number(L, "uid", (lua_Integer)who->uid);
-    set_number(L, "gid", (lua_Integer)who->gid);
+    if (who->pid) set_number(L, "pid", (uint64_t)who->pid);
+    set_number(L, "uid", who->uid);
+    set_number(L, "gid", who->gid);
 }
 
 int ls_value_file(lua_State *L, int index) {

@@ -7,6 +7,7 @@
 #include "net/unix.h"
 
 #include <limits.h>
+#include <stdint.h>
 
 /* luaL_typeerror, which not every Lua has. Does not return. */
 int ls_value_wrongtype(lua_State *L, int arg, const char *expected);
@@ -48,6 +49,9 @@ void ls_value_pushpeer(lua_State *L, const ls_Addr *addr);
 
 /* Pushes a table { family = , addr = }. */
 void ls_value_pushrecord(lua_State *L, const ls_Addr *addr, int zone);
+
+/* Pushes a number that may be larger than an integer of Lua, which has 32 bits in 5.1 on machines of 32 bits. */
+void ls_value_pushunsigned(lua_State *L, uint64_t value);
 
 /* Pushes a table { pid = , uid = , gid = }. */
 void ls_value_pushcredentials(lua_State *L, const ls_Credentials *who);

@@ -38,6 +38,13 @@ static inline int in_sandbox(void) {
     return sandbox && strcmp(sandbox, "1") == 0;
 }
 
+/* Skips a test of what qemu-user does not pass on to the kernel; tools/machines tells whether it is used. */
+static inline void need_kernel(const char *what) {
+    if (!getenv("LS_EMULATED")) return;
+    print_message("qemu-user lacks %s\n", what);
+    skip();
+}
+
 /* The end of a block of at least size bytes: who reads or writes there crashes. */
 static inline char *guarded(size_t size) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), usable = (size + page - 1) / page * page;

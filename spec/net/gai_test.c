@@ -146,7 +146,9 @@ static void names_that_there_are_not(void **state) {
         assert_true(LS_ISEAI(err));
         assert_int_equal(trier.calls, 0);
     }
+#ifdef __GLIBC__ /* others ask a name server, too, of which there is none here */
     assert_int_equal(lookup("nosuchname.example", AF_UNSPEC, &list), NONAME);
+#endif
 }
 
 static void lengths(void **state) {

@@ -31,7 +31,7 @@ static int parse_path(const char *path, size_t len, ls_Addr *addr) {
 /* "eth0" or "2" -> 2; 0 where there is no such interface. */
 static unsigned parse_zone(const char *zone) {
     char *end;
-    unsigned long index = strtoul(zone, &end, 10);
+    unsigned long long index = strtoull(zone, &end, 10); /* unsigned long may be no larger than an index */
     if (*zone >= '0' && *zone <= '9' && *end == '\0') return index <= UINT_MAX ? (unsigned)index : 0;
     return strchr(zone, ':') ? 0 : if_nametoindex(zone); /* which would read "eth0:1" as eth0 */
 }

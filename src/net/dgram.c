@@ -355,7 +355,7 @@ static int fill(Chunk *chunk, ls_Batch *b, const ls_Route *route, uint32_t limit
         if (err) return chunk->count ? 0 : err;
         header->msg_iov = &chunk->pieces[chunk->used];
         n = gather(chunk, b, &next, most_of(run, limit), route);
-        header->msg_iovlen = (size_t)(&chunk->pieces[chunk->used] - header->msg_iov);
+        header->msg_iovlen = (unsigned short)(&chunk->pieces[chunk->used] - header->msg_iov); /* an int or a size_t */
         header->msg_control = NULL;
         header->msg_controllen = 0;
         header->msg_flags = 0;
