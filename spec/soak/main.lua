@@ -24,7 +24,7 @@ local FIGURES = {
   { "descriptors", "descriptors", 0 },
   { "lua", "Lua's memory, KiB", 64 },
   { "heap", "memory from malloc, KiB", 64 }, -- Lua's, too, but for LuaJIT
-  { "memory", "memory of the process, KiB", 2048 }, -- with what is free, but not given back
+  { "memory", "memory of the process, KiB", 8192 }, -- with what is free, and not given back
 }
 
 local began = loop.now()
@@ -68,8 +68,9 @@ local function watch(moment)
     loop.sleep(math.min(EVERY, moment - loop.now()))
     local now = total()
     local rss = process.status "VmRSS":match "%d+"
+    local lua = math.floor(collectgarbage "count")
     say("%d operations, %.0f a second; %d descriptors, %d threads, %d KiB resident, %d KiB of Lua's", now,
-      (now - before) / (loop.now() - since), process.opened(), process.threads(), rss, math.floor(collectgarbage "count"))
+      (now - before) / (loop.now() - since), process.opened(), process.threads(), rss, lua)
     before, since = now, loop.now()
   end
 end
@@ -93,8 +94,8 @@ local function round(seconds)
   end)
   waiters.close()
   local left = measure()
-  say("all has ended: %d descriptors, %d KiB of Lua's, %d KiB from malloc, %d KiB in all", left.descriptors, left.lua,
-    left.heap, left.memory)
+  say("all has ended: %d descriptors, %d KiB of Lua's, %d KiB from malloc, %d KiB in all", left.descriptors,
+    left.lua, left.heap, left.memory)
   return left
 end
 
@@ -120,6 +121,8 @@ local function compare(first, last)
   return leaks
 end
 
+-- What is random makes a trace after the other, and with the usual room LuaJIT would compile most of the time.
+if jit then require "jit.opt".start("maxtrace=20000", "maxmcode=32768", "sizemcode=512") end
 print("LS_SEED=" .. SEED .. " " .. (jit and jit.version or _VERSION))
 math.randomseed(SEED)
 common.prepare()
