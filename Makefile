@@ -113,6 +113,12 @@ torture:
 	    for mode in names alloc faults "random 1 300"; do tools/torture $$lua $$mode || exit 1; done; \
 	done
 
+# Everything at once, at random, for so many seconds.
+SECONDS ?= 3600
+.PHONY: soak
+soak: $(MODULE)
+	@tools/soak $(LUA) $(SECONDS)
+
 .PHONY: lint
 lint:
 	@tools/install check
@@ -152,6 +158,7 @@ help:
 	@echo 'make test       run every spec on every Lua'
 	@echo 'make check      the slower checks: lint, sanitizers, valgrind, fallbacks, samples'
 	@echo 'make torture    let everything fail that can, on every Lua: half an hour'
+	@echo 'make soak       use everything at once for an hour (SECONDS=3600), and look for leaks'
 	@echo 'make bench      compare it with C and with other libraries: bench/results; see doc/performance.md'
 	@echo 'make install    PREFIX= DESTDIR=; make uninstall takes it away again'
 	@echo 'make clean'
