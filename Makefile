@@ -116,7 +116,9 @@ torture:
 # Everything at once, at random, for so many seconds.
 SECONDS ?= 3600
 .PHONY: soak
-soak: $(MODULE)
+soak:
+	@tools/install test
+	@$(MAKE) --no-print-directory -s
 	@tools/soak $(LUA) $(SECONDS)
 
 .PHONY: lint
