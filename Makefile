@@ -132,6 +132,14 @@ machines:
 	@tools/install machines
 	@for machine in musl i386 s390x; do tools/machines $$machine; done
 
+# Everything at once, at random, for so many seconds.
+SECONDS ?= 3600
+.PHONY: soak
+soak:
+	@tools/install test
+	@$(MAKE) --no-print-directory -s
+	@tools/soak $(LUA) $(SECONDS)
+
 .PHONY: lint
 lint:
 	@tools/install check
@@ -174,6 +182,7 @@ help:
 	@echo 'make coverage   how much of src/ the tests reach, and what they do not: 3 minutes'
 	@echo 'make torture    let everything fail that can, on every Lua: half an hour'
 	@echo 'make machines   the specs with 32 bits and with the bytes the other way round, the C tests with musl'
+	@echo 'make soak       use everything at once for an hour (SECONDS=3600), and look for leaks'
 	@echo 'make bench      compare it with C and with other libraries: bench/results; see doc/performance.md'
 	@echo 'make install    PREFIX= DESTDIR=; make uninstall takes it away again'
 	@echo 'make clean'

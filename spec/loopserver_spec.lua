@@ -271,6 +271,16 @@ describe("loop.serve", function()
     end)
   end)
 
+  it("takes another port where the system's choice is taken at the next address, but not for ever", function()
+    need.sandbox(pending)
+    need.injection(pending)
+    need.ipv6(pending)
+    local function listen(when) return helper.run(helper.inject("bind", "EADDRINUSE:when=" .. when, "loopboth")) end
+    assert.same({ "2\n", 0 }, { listen "2" })
+    assert.same({ "2\n", 0 }, { listen "2..6+2" })
+    assert.same({ "Address already in use\tEADDRINUSE\n", 0 }, { listen "2+2" })
+  end)
+
   it("goes on when there are no descriptors for a while", function()
     helper.need.proc(pending)
     need.injection(pending)

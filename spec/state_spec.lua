@@ -19,7 +19,7 @@ describe("rounds of use", function()
       need.proc(pending)
       need.speed(pending)
       if kind == "resolve" or kind == "lookup" then need.sandbox(pending) end
-      local output, status = helper.run(helper.command("soak", kind, rounds, 400))
+      local output, status = helper.run(helper.command("leak", kind, rounds, 400))
       assert.same(0, status, output)
     end)
   end

@@ -10,6 +10,7 @@ local loop = {
 local HEAD_START = 0.25 -- seconds that an address has before the next one is tried, too: RFC 8305
 local BACKLOG = 4096    -- connections that may wait to be accepted
 local RECOVERY = 0.05   -- seconds to wait when the system has no room for another connection
+local PORTS = 10         -- to try, where the system chooses and another of a server's addresses has its choice taken
 
 local function check_number(value, arg, name)
   if type(value) ~= "number" or value ~= value then
@@ -255,13 +256,17 @@ function loop.listen(address, port, options)
   end
   local list, message, name = addresses_of(address, options and options.family)
   if not list then return nil, message, name end
-  local server = setmetatable({ watches = {}, options = options }, metatable)
   local arguments = arguments_of(options, port)
   arguments.backlog = arguments.backlog or BACKLOG
-  local ok
-  ok, message, name = bind_all(server, list, arguments)
-  if ok then return server end
-  server:close()
+  local wanted = arguments.port
+  for _ = 1, (wanted == 0 or wanted == "0") and PORTS or 1 do
+    local server, ok = setmetatable({ watches = {}, options = options }, metatable), nil
+    arguments.port = wanted
+    ok, message, name = bind_all(server, list, arguments)
+    if ok then return server end
+    server:close()
+    if name ~= "EADDRINUSE" then break end
+  end
   return nil, message, name
 end
 

@@ -190,6 +190,7 @@ add("pipes", function(t, ls)
 end)
 
 add("a pipe from its descriptor", function(t, ls)
+  t.room()
   local r, w = torture.pipe()
   torture.close(w)
   local reader = adopt(t, ls, r)
@@ -198,6 +199,7 @@ add("a pipe from its descriptor", function(t, ls)
 end)
 
 add("what systemd passes", function(t, ls)
+  t.room()
   torture.pass()
   local ok, sockets, names = pcall(t.may, ls, "listenfds")
   allow_unknown(t)
@@ -206,7 +208,7 @@ add("what systemd passes", function(t, ls)
     sockets[1]:close()
     sockets[2]:close()
   else
-    collectgarbage()
+    t.quietly(collectgarbage)
     torture.close(3)
     torture.close(4)
     if not ok then error(sockets, 0) end
@@ -238,8 +240,9 @@ add("send and recv", function(t, ls)
   t.check(t.io(server, "r", "recv") == nil, "no end")
 end)
 
+-- The listener is no garbage: where there is no room on the stack for the call of a finalizer, Lua 5.2 gives that up.
 add("much data", function(t, ls)
-  local client, server = tcp(t, ls)
+  local client, server, listener = tcp(t, ls)
   local text = ("0123456789"):rep(20000)
   local sent, received = 0, {}
   local count = 0
@@ -258,6 +261,7 @@ add("much data", function(t, ls)
     end
   end
   t.check(table.concat(received) == text, "the data is another")
+  t.must(listener, "close")
 end)
 
 add("an array", function(t, ls)

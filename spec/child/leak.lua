@@ -1,4 +1,4 @@
--- Uses the library for very many rounds and says whether descriptors or memory grew: soak.lua KIND ROUNDS [KIB]
+-- Uses the library for very many rounds and says whether descriptors or memory grew: leak.lua KIND ROUNDS [KIB]
 -- KIND: tcp, unix, resolve, lookup or interfaces. Exit status 1 where memory grew by more than KIB (1024), or
 -- descriptors did.
 local lsocket = require "lsocket"

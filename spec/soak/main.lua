@@ -1,0 +1,138 @@
+-- Everything at once, at random, for so many seconds: main.lua SECONDS [SEED]. Tasks of one loop play what the other
+-- files of this folder have. After each round all of it ends; what is left then is compared with what was left after
+-- the first round: not one descriptor more, and hardly any memory. Exit status 1 where that is not so; 2 where a call
+-- has answered something else than it must.
+local loop = require "lsocket.loop"
+local process = require "spec.process"
+local common = require "spec.soak.common"
+local waiters = require "spec.soak.waiters"
+local streams = require "spec.soak.streams"
+local datagrams = require "spec.soak.datagrams"
+local mistakes = require "spec.soak.mistakes"
+local others = require "spec.soak.others"
+local tasks = require "spec.soak.tasks"
+local heap = require "heap" -- heap.c
+
+local SECONDS = assert(tonumber(arg[1]), "main.lua SECONDS [SEED]")
+local SEED = tonumber(arg[2]) or os.time()
+local WARM_UP = math.min(60, SECONDS / 3)
+local ROUND = math.max(5, math.min(60, SECONDS / 6))
+local EVERY = math.min(5, SECONDS / 10) -- seconds between lines
+local WORKERS = 60
+-- What is compared: key, name, how much more there may be in the end.
+local FIGURES = {
+  { "descriptors", "descriptors", 0 },
+  { "lua", "Lua's memory, KiB", 64 },
+  { "c", "C's memory, KiB", 16 }, -- from malloc, but for Lua's
+  -- With what is free, and not given back. LuaJIT's own allocator gives little back.
+  { "memory", "memory of the process, KiB", jit and math.huge or 8192 },
+}
+
+local began = loop.now()
+
+local function say(...)
+  print(("%6.0f s  "):format(loop.now() - began) .. string.format(...))
+  io.stdout:flush()
+end
+
+-- A task that fails has seen something that must not be.
+function loop.onerror(_, trace)
+  print("FAILED  LS_SEED=" .. SEED .. ": " .. trace)
+  os.exit(2)
+end
+
+local function play(list)
+  return function() return list[common.one_of(list.list)]() end
+end
+
+local acts = { streams, streams, streams, datagrams, datagrams, datagrams, mistakes, play(others), play(others),
+  play(tasks), play(tasks) }
+
+local function total()
+  local sum = 0
+  for _, count in pairs(common.counts) do sum = sum + count end
+  return sum
+end
+
+-- After a round, when nothing is used any more, without garbage.
+local function measure()
+  if jit then jit.flush() end -- compiled code comes and goes
+  local left = { descriptors = process.count() }
+  local lua, all = collectgarbage "count", (heap() or 0) / 1024
+  left.lua = math.floor(lua + 0.5)
+  left.c = math.floor(math.max(0, jit and all or all - lua) + 0.5) -- LuaJIT does not take its own from malloc
+  left.memory = process.memory()
+  return left
+end
+
+local function watch(moment)
+  local before, since = total(), loop.now()
+  while loop.now() < moment do
+    loop.sleep(math.min(EVERY, moment - loop.now()))
+    local now = total()
+    local rss = process.status "VmRSS":match "%d+"
+    local lua = math.floor(collectgarbage "count")
+    say("%d operations, %.0f a second; %d descriptors, %d threads, %d KiB resident, %d KiB of Lua's", now,
+      (now - before) / (loop.now() - since), process.opened(), process.threads(), rss, lua)
+    before, since = now, loop.now()
+  end
+end
+
+-- Plays for so long, and lets everything come to its end.
+local function round(seconds)
+  loop.run(function()
+    local moment = loop.now() + seconds
+    local working = WORKERS
+    loop.spawn(waiters.run, function() return working > 0 end)
+    for _ = 1, WORKERS do
+      loop.spawn(function()
+        while loop.now() < moment do
+          common.one_of(acts)()
+          loop.sleep(0)
+        end
+        working = working - 1
+      end)
+    end
+    watch(moment)
+  end)
+  waiters.close()
+  local left = measure()
+  say("all has ended: %d descriptors, %d KiB of Lua's, %d KiB of C's, %d KiB in all", left.descriptors, left.lua,
+    left.c, left.memory)
+  return left
+end
+
+local function print_counts()
+  local kinds = {}
+  for kind in pairs(common.counts) do kinds[#kinds + 1] = kind end
+  table.sort(kinds)
+  for _, kind in ipairs(kinds) do print(("%-32s %12d"):format(kind, common.counts[kind])) end
+  print(("%-32s %12d"):format("operations", total()))
+  print(("%-32s %12d"):format("bytes compared", common.bytes))
+  print(("%-32s %12d"):format("UDP datagrams lost", common.lost))
+end
+
+local function compare(first, last)
+  local leaks = false
+  print(("%-32s %12s %12s"):format("", "start", "end"))
+  for _, figure in ipairs(FIGURES) do
+    local key, name, more = figure[1], figure[2], figure[3]
+    local leaked = last[key] > first[key] + more
+    leaks = leaks or leaked
+    print(("%-32s %12d %12d%s"):format(name, first[key], last[key], leaked and "   LEAKS" or ""))
+  end
+  return leaks
+end
+
+-- What is random makes a trace after the other, and with the usual room LuaJIT would compile most of the time.
+if jit then require "jit.opt".start("maxtrace=20000", "maxmcode=32768", "sizemcode=512") end
+print("LS_SEED=" .. SEED .. " " .. (jit and jit.version or _VERSION))
+math.randomseed(SEED)
+common.prepare()
+others.open()
+local first = round(WARM_UP)
+local last = first
+while loop.now() - began < SECONDS - 1 do last = round(math.min(ROUND, SECONDS - (loop.now() - began))) end
+others.close()
+print_counts()
+os.exit(compare(first, last) and 1 or 0)
