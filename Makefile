@@ -113,6 +113,13 @@ torture:
 	    for mode in names alloc faults "random 1 300"; do tools/torture $$lua $$mode || exit 1; done; \
 	done
 
+# What "make check" does of it for 30 s each: all targets side by side, for so many seconds.
+SECONDS ?= 600
+.PHONY: fuzz
+fuzz:
+	@tools/install check
+	@tools/fuzz all $(SECONDS)
+
 .PHONY: lint
 lint:
 	@tools/install check
@@ -152,6 +159,7 @@ help:
 	@echo 'make test       run every spec on every Lua'
 	@echo 'make check      the slower checks: lint, sanitizers, valgrind, fallbacks, samples'
 	@echo 'make torture    let everything fail that can, on every Lua: half an hour'
+	@echo 'make fuzz       random input, under sanitizers: SECONDS=600 of it; see doc/reliability.md'
 	@echo 'make bench      compare it with C and with other libraries: bench/results; see doc/performance.md'
 	@echo 'make install    PREFIX= DESTDIR=; make uninstall takes it away again'
 	@echo 'make clean'

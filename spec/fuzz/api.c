@@ -1,6 +1,6 @@
 /* Any calls in any order on a live state: api.lua decodes the input into them. Here is what it runs in, and what is
-   looked at when the state has been closed: descriptors, Lua's memory, malloc's. Waiting takes no time, and a descriptor
-   may only be closed where it is open. */
+   looked at when the state has been closed: descriptors, Lua's memory, malloc's. Waiting takes no time, and only what is
+   open may be closed. */
 #include "fuzz.h"
 
 #include <fcntl.h>
@@ -156,7 +156,8 @@ static void *allocate(void *nothing, void *block, size_t before, size_t size) {
 static void run(const uint8_t *data, size_t size) {
     static const luaL_Reg libraries[] = {
         { "_G", luaopen_base }, { LUA_TABLIBNAME, luaopen_table }, { LUA_STRLIBNAME, luaopen_string },
-        { LUA_MATHLIBNAME, luaopen_math }, { LUA_IOLIBNAME, luaopen_io }, { LUA_COLIBNAME, luaopen_coroutine }, { LUA_DBLIBNAME, luaopen_debug },
+        { LUA_MATHLIBNAME, luaopen_math }, { LUA_IOLIBNAME, luaopen_io },
+        { LUA_COLIBNAME, luaopen_coroutine }, { LUA_DBLIBNAME, luaopen_debug },
         { "lsocket", luaopen_lsocket },
     };
     lua_State *L = lua_newstate(allocate, NULL);

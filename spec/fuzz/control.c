@@ -117,7 +117,7 @@ static void read_any(Input *in) {
 /* ---- writing ---- */
 
 static void write_and_read(Input *in) {
-    char memory[4096], *exact;
+    char memory[4096] = { 0 }, *exact;
     struct msghdr header;
     Place *places = malloc(PARTS * sizeof *places);
     size_t count = 0, size;
