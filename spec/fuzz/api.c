@@ -1,8 +1,9 @@
 /* Any calls in any order on a live state: api.lua decodes the input into them. Here is what it runs in, and what is
-   looked at when the state has been closed: descriptors, Lua's memory, malloc's. Waiting takes no time, and only what is
-   open may be closed. */
+   looked at when the state has been closed: descriptors, Lua's memory, malloc's. No call waits, and only what is open
+   may be closed. */
 #include "fuzz.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -33,18 +34,23 @@ static size_t text_length;
 
 /* ---- in the place of the C library's functions, by the linker's --wrap ---- */
 
+/* A signal ends each wait: told that the time is over, the library would wait for the rest of 1e300 seconds. */
+static int without_waiting(int ready, int timeout) {
+    if (ready != 0 || timeout == 0) return ready;
+    errno = EINTR;
+    return -1;
+}
+
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout) {
-    (void)timeout;
-    return __real_poll(fds, count, 0);
+    return without_waiting(__real_poll(fds, count, 0), timeout);
 }
 
 int __real_epoll_wait(int epoll, struct epoll_event *events, int room, int timeout);
 int __wrap_epoll_wait(int epoll, struct epoll_event *events, int room, int timeout);
 int __wrap_epoll_wait(int epoll, struct epoll_event *events, int room, int timeout) {
-    (void)timeout;
-    return __real_epoll_wait(epoll, events, room, 0);
+    return without_waiting(__real_epoll_wait(epoll, events, room, 0), timeout);
 }
 
 int __real_close(int fd);
