@@ -133,12 +133,19 @@ machines:
 	@for machine in musl i386 s390x; do tools/machines $$machine; done
 
 # Everything at once, at random, for so many seconds.
-SECONDS ?= 3600
 .PHONY: soak
+soak: SECONDS ?= 3600
 soak:
 	@tools/install test
 	@$(MAKE) --no-print-directory -s
 	@tools/soak $(LUA) $(SECONDS)
+
+# What "make check" does of it for 30 s each: all targets side by side, for so many seconds.
+.PHONY: fuzz
+fuzz: SECONDS ?= 600
+fuzz:
+	@tools/install check
+	@tools/fuzz all $(SECONDS)
 
 .PHONY: lint
 lint:
@@ -183,6 +190,7 @@ help:
 	@echo 'make torture    let everything fail that can, on every Lua: half an hour'
 	@echo 'make machines   the specs with 32 bits and with the bytes the other way round, the C tests with musl'
 	@echo 'make soak       use everything at once for an hour (SECONDS=3600), and look for leaks'
+	@echo 'make fuzz       random input, under sanitizers: SECONDS=600 of it; see doc/reliability.md'
 	@echo 'make bench      compare it with C and with other libraries: bench/results; see doc/performance.md'
 	@echo 'make install    PREFIX= DESTDIR=; make uninstall takes it away again'
 	@echo 'make clean'

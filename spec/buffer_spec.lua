@@ -295,6 +295,16 @@ describe("buffer:recv", function()
     assert.equal(data, buffer:some())
   end)
 
+  it("receives nothing where nothing is wanted, and leaves what waits", function()
+    local client, server = lsocket.pair()
+    local buffer = lsocket.buffer()
+    client:send "waits"
+    assert.same({ n = 1, 0 }, pack(buffer:recv(server, 0)))
+    assert.equal(0, #buffer)
+    assert.equal(5, buffer:recv(server))
+    assert.equal("waits", buffer:some())
+  end)
+
   it("tells failures", function()
     fails("ECONNREFUSED", lsocket.buffer():recv((helper.refused())))
   end)

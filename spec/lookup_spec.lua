@@ -272,6 +272,27 @@ describe("lookup", function()
     end
   end)
 
+  it("tells no list that is gone where a finalizer finalizes it while the list is told", function()
+    need.sandbox(pending)
+    local pause = collectgarbage("setpause", 1)
+    local wrong
+    for i = 1, 100 do
+      local lookup = lsocket.lookup "twofaced.example"
+      helper.readable(lookup)
+      helper.when_collected(function() getmetatable(lookup).__gc(lookup) end)
+      local list, _, name
+      for _ = 1, 1000 do
+        list, _, name = lookup:result()
+        if not list then break end
+        wrong = wrong or not (#list == 2 and list[1].addr == "127.0.0.1" and list[2].addr == "fd99::1")
+      end
+      if i == 1 then collectgarbage() end -- from here on it never rests
+      wrong = wrong or not list and name ~= "ECANCELED"
+    end
+    collectgarbage("setpause", pause)
+    assert.is_falsy(wrong)
+  end)
+
   it("raises for what is no string, no family, or has a NUL in it", function()
     raises("bad argument #1 to 'lookup' (string expected, got no value)", function() lsocket.lookup() end)
     raises("bad argument #1 to 'lookup'", function() lsocket.lookup(127) end)

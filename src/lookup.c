@@ -14,26 +14,32 @@ static void release_list(void *list) {
     freeaddrinfo(list);
 }
 
-static int is_first(const struct addrinfo *list, const struct addrinfo *item) {
-    ls_Addr wanted, addr;
-    ls_addr_copy(&wanted, item->ai_addr, item->ai_family);
-    for (; list != item; list = list->ai_next) {
-        ls_addr_copy(&addr, list->ai_addr, list->ai_family);
-        if (ls_addr_equal(&addr, &wanted)) return 0;
-    }
-    return 1;
+/* Pushes room for the addresses of a list. */
+static ls_Addr *push_room(lua_State *L, const struct addrinfo *list) {
+    size_t count = 0;
+    for (; list; list = list->ai_next) count++;
+    return ls_newuserdata(L, (count + 1) * sizeof(ls_Addr));
 }
 
-static void push_list(lua_State *L, const struct addrinfo *list) {
-    const struct addrinfo *item;
-    ls_Addr addr;
-    int n = 0;
-    lua_newtable(L);
-    for (item = list; item; item = item->ai_next) {
-        if ((item->ai_family != AF_INET && item->ai_family != AF_INET6) || !is_first(list, item)) continue;
-        ls_addr_copy(&addr, item->ai_addr, item->ai_family);
-        ls_value_pushrecord(L, &addr, 1);
-        lua_rawseti(L, -2, ++n);
+static int is_among(const ls_Addr *addrs, int count, const ls_Addr *addr) {
+    int i;
+    for (i = 0; i < count; i++)
+        if (ls_addr_equal(&addrs[i], addr)) return 1;
+    return 0;
+}
+
+/* Pushes the table of what is in the list, each address once. The list itself is done with before Lua is called. */
+static void push_list(lua_State *L, const struct addrinfo *list, ls_Addr *addrs) {
+    int count = 0, i;
+    for (; list; list = list->ai_next) {
+        if (list->ai_family != AF_INET && list->ai_family != AF_INET6) continue;
+        ls_addr_copy(&addrs[count], list->ai_addr, list->ai_family);
+        if (!is_among(addrs, count, &addrs[count])) count++;
+    }
+    lua_createtable(L, count, 0);
+    for (i = 0; i < count; i++) {
+        ls_value_pushrecord(L, &addrs[i], 1);
+        lua_rawseti(L, -2, i + 1);
     }
 }
 
@@ -56,7 +62,7 @@ static int core_resolve(lua_State *L) {
     err = ls_gai_lookup(name, len, AF_UNSPEC, &list);
     if (err) return ls_fail(L, err);
     owner->thing = list;
-    push_list(L, list);
+    push_list(L, list, push_room(L, list));
     ls_state_release(owner);
     return 1;
 }
@@ -103,13 +109,16 @@ static int core_lookup(lua_State *L) {
 static int lookup_result(lua_State *L) {
     const Lookup *l = check_self(L);
     const struct addrinfo *list;
+    ls_Addr *addrs;
     int err = l->query ? ls_query_answer(l->query, &list) : ECANCELED;
     if (err == LS_QUERY_RUNNING) {
         lua_pushboolean(L, 0);
         return 1;
     }
     if (err) return ls_fail(L, err);
-    push_list(L, list); /* a finalizer in between may cancel, which leaves the list alone */
+    addrs = push_room(L, list);
+    if (!l->query) return ls_fail(L, ECANCELED); /* that ran a finalizer, which has finalized the lookup by hand */
+    push_list(L, list, addrs);
     return 1;
 }
 

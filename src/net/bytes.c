@@ -63,7 +63,7 @@ int ls_bytes_reserve(ls_Bytes *b, size_t count, char **room) {
         if (b->first >= used && b->size - used >= count) move_to_front(b);
         else if (resize(b, 2 * used + count) != 0) return ENOMEM;
     }
-    *room = b->memory + b->end;
+    *room = b->memory ? b->memory + b->end : NULL; /* none, for nothing */
     return 0;
 }
 
