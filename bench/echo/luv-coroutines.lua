@@ -1,5 +1,5 @@
--- An echo server with luv in straight-line code: a coroutine for each connection, which luv's callbacks let go on. Prints
--- its port.
+-- An echo server with luv in straight-line code: a coroutine for each connection, which luv's callbacks let go on.
+-- Prints its port.
 local uv = require "luv"
 
 -- A function that waits for what comes next: a string, or nil at the end. What comes while nobody waits is kept.
