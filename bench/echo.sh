@@ -20,7 +20,7 @@ servers() { # LUA CONNECTIONS
     if [ "$2" -le 1000 ]; then echo lsocket-select LuaSocket; fi
     if $1 -e 'require "posix.poll"' 2> /dev/null; then echo luaposix; fi
     if [ "$2" -le 1000 ] && $1 -e 'require "copas"' 2> /dev/null; then echo copas; fi
-    echo lsocket-loop cqueues luv
+    echo lsocket-loop cqueues luv luv-coroutines
 }
 
 # Starts a server, and adds what echo_load is to know of it to $started, the process to $pids.

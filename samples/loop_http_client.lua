@@ -4,6 +4,7 @@
 -- -u: sends what standard input has to each page, in chunks; an IPv6 address stands in brackets: http://[::1]/
 package.path = (arg[0]:match("^.*/") or "./") .. "?.lua;" .. package.path
 local http = require "loop_http"
+local body = require "loop_http_body"
 local loop = require "lsocket.loop"
 
 local PATIENCE = 10 -- seconds to wait for anything at all
@@ -31,9 +32,9 @@ local function send_requests(server)
     write(server, upload and "POST " or "GET ", paths[i], " HTTP/1.1\r\nHost: ", authority, "\r\n",
       upload and "Transfer-Encoding: chunked\r\n" or "", i == #paths and "Connection: close\r\n" or "", "\r\n")
     for first = 1, upload and #upload or 0, 65536 do
-      write(server, http.chunk(upload:sub(first, first + 65535)))
+      write(server, body.chunk(upload:sub(first, first + 65535)))
     end
-    if upload then write(server, http.chunk("")) end
+    if upload then write(server, body.chunk("")) end
   end
 end
 
@@ -54,7 +55,7 @@ local function read_response(server)
   local framing, problem = http.framing(headers)
   if problem then fail("malformed length") end
   if status == 204 or status == 304 then framing = 0 end
-  local read = framing and http.body(server, framing) or function() return server:readsome() end
+  local read = framing and body.pieces(server, framing) or function() return server:readsome() end
   local piece
   repeat
     piece, problem = loop.deadline(PATIENCE, read)

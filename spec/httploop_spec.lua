@@ -79,7 +79,6 @@ describe("samples/loop_http_server.lua", function()
       assert.equal("one | 404 | two! | 405 |  | last", answers(exchange(port, all)))
       local split = in_loop(function()
         local client = assert(loop.connect("127.0.0.1", port))
-        client:setopt("nodelay", true)
         local writer = loop.spawn(function()
           for byte in all:gmatch "." do
             client:write(byte)

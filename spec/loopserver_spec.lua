@@ -139,6 +139,37 @@ describe("loop.connect", function()
   end)
 end)
 
+describe("TCP", function()
+  -- The option at both ends of a connection, which were made with these options.
+  local function nodelay(address, server_options, client_options)
+    local server = assert(loop.listen(address, 0, server_options))
+    local client = assert(loop.connect(address, server:info("socket").port, client_options))
+    local accepted = assert(server:accept())
+    local values = { (accepted:getopt "nodelay"), (client:getopt "nodelay") }
+    for _, object in ipairs { accepted, client, server } do object:close() end
+    return values
+  end
+
+  it("sends small pieces at once, unless the options say otherwise", function()
+    run(function()
+      local off = { nodelay = false }
+      assert.same({ true, true }, nodelay("127.0.0.1"))
+      assert.same({ false, true }, nodelay("127.0.0.1", off))
+      assert.same({ true, false }, nodelay("127.0.0.1", { type = "tcp" }, off))
+      local seen
+      local server, port = serve("localhost", function(client) seen = client:getopt "nodelay" end)
+      assert.is_nil(assert(loop.connect("localhost", port)):read())
+      assert.is_true(seen)
+      server:close()
+    end)
+  end)
+
+  it("is not what a unix domain stream has", function()
+    run(function() assert.same({}, nodelay(helper.path())) end)
+    helper.remove_paths()
+  end)
+end)
+
 describe("loop.listen", function()
   it("gives clients with their addresses, one by one", function()
     run(function()

@@ -302,6 +302,34 @@ describe("a deadline", function()
       assert.is_true(cut > 0 or count < 1000) -- few reads, and slow ones, may all be in time
     end)
   end)
+
+  it("at any moment of thousands of writes: each byte arrives once, in order", function()
+    run(function(a, b)
+      for _, end_ in ipairs { a, b } do
+        end_:setopt("sndbuf", 4608)
+        end_:setopt("rcvbuf", 4608)
+      end
+      local count, parts = helper.scale(100000) / 50, 0
+      loop.spawn(function()
+        for i = 1, count do
+          local data, sent = ("%d %s\n"):format(i, ("x"):rep(i * 7919 % 20000)), 0
+          while sent < #data do
+            local ok, _, name, more = loop.deadline((i % 7) * 0.0001, a.write, a, data:sub(sent + 1))
+            if ok then break end
+            assert.equal("ETIMEDOUT", name)
+            sent, parts = sent + more, parts + (more > 0 and 1 or 0)
+          end
+        end
+        a:close()
+      end)
+      for i = 1, count do
+        if i % 20 == 0 then loop.sleep(0.0005) end
+        assert.equal(("%d %s"):format(i, ("x"):rep(i * 7919 % 20000)), b:read())
+      end
+      assert.is_nil(b:read())
+      assert.is_true(parts > 0)
+    end)
+  end)
 end)
 
 describe("a task that has written much without waiting", function()

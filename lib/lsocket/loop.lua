@@ -139,12 +139,15 @@ end
 
 local OWN = { max = true, delay = true, limit = true } -- options that are not the socket's
 
--- What bind and connect are called with: the options that are theirs, and port.
-local function arguments_of(options, port)
+-- What bind and connect are called with: the options that are theirs, and port. TCP is not to keep small pieces back; a
+-- connection has that from the socket that listens.
+local function arguments_of(options, port, list)
   local arguments = { port = port }
   for name, value in pairs(options or {}) do
     if not OWN[name] then arguments[name] = value end
   end
+  local tcp = list[1].family ~= "unix" and (arguments.type or "tcp") == "tcp"
+  if tcp and arguments.nodelay == nil then arguments.nodelay = true end
   return arguments
 end
 
@@ -214,7 +217,7 @@ function loop.connect(host, port, options)
   if not list then return nil, message, name end
   local race = {
     addresses = interleave(list), attempts = {}, names = {}, met = {},
-    arguments = arguments_of(options, port), options = options,
+    arguments = arguments_of(options, port, list), options = options,
   }
   local winner
   winner, message, name = run_race(race, options and options.delay or HEAD_START)
@@ -256,7 +259,7 @@ function loop.listen(address, port, options)
   end
   local list, message, name = addresses_of(address, options and options.family)
   if not list then return nil, message, name end
-  local arguments = arguments_of(options, port)
+  local arguments = arguments_of(options, port, list)
   arguments.backlog = arguments.backlog or BACKLOG
   local wanted = arguments.port
   for _ = 1, (wanted == 0 or wanted == "0") and PORTS or 1 do

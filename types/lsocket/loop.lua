@@ -11,6 +11,7 @@ local loop = {}
 ---@field delay number?   connect: seconds before the next address is tried, too; 0.25 by default
 ---@field limit integer?  serve: the most connections at once; any number by default
 ---@field family ("inet" | "inet6")?  only such addresses
+---@field nodelay boolean?  TCP: send small pieces at once; true by default
 ---@field [string] any    named arguments of lsocket.bind or lsocket.connect
 
 ---Runs a function as a task, until no task is left.
