@@ -78,6 +78,11 @@ function helper.need.zones(pending)
   helper.need.kernel(pending, "the zones of addresses in the order of bytes of its machine", not swapped)
 end
 
+-- Broadcast addresses, as getifaddrs(3) is told them.
+function helper.need.netlink(pending)
+  helper.need.kernel(pending, "broadcast addresses in the order of bytes of the network", not swapped)
+end
+
 -- Who it was that complained of a datagram.
 function helper.need.offender(pending)
   local sock, port = assert(lsocket.bind("udp", "127.0.0.1", 0)), helper.refusing_udp_port()
