@@ -202,6 +202,7 @@ describe("localaddress and localport", function()
   end)
 
   it("keep a zone", function()
+    need.zones(pending)
     need.sandbox(pending)
     local receiver, port = helper.bind("udp", "fe80::11%veth0", 0)
     local sender = assert(lsocket.connect { type = "udp", address = "fe80::11%veth0", port = port,

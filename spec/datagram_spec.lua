@@ -235,6 +235,7 @@ describe("sendto", function()
   end)
 
   it("keeps zones, and takes those that recvfrom gives", function()
+    need.zones(pending)
     need.sandbox(pending)
     local receiver, port = helper.bind("udp", "::", 0)
     local sender = assert(lsocket.bind("udp", "fe80::11%veth0", 0))

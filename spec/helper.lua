@@ -26,19 +26,72 @@ function helper.need.sandbox(pending)
   if os.getenv "LS_SANDBOX" ~= "1" then pending "needs a network namespace" end
 end
 
--- what: of the kernel, or of this machine's own programs; tools/machines tells whether qemu-user stands in between
-function helper.need.kernel(pending, what)
-  if os.getenv "LS_EMULATED" then pending("qemu-user lacks " .. what) end
+-- What qemu-user does not pass on to the kernel, as doc/reliability-machines.md has it: tools/machines tells whether it
+-- is used. What can be asked is asked, as another version may have it; without qemu-user nothing is skipped.
+local emulated = os.getenv "LS_EMULATED"
+
+function helper.need.kernel(pending, what, has)
+  if emulated and not has then pending("qemu-user lacks " .. what) end
 end
 
+local swapped = string.pack and string.pack("=I2", 1):byte() == 0 -- luacheck: ignore 143
+
+-- How options fail that are taken for numbers, and are none; others that are not passed on are unknown.
+local mistaken = { device = "EINVAL", congestion = swapped and "ENOENT" }
+
+-- Is the option, which this socket must have, passed on? A wrong value in it is the library's fault.
+function helper.passes_on(sock, name, value)
+  if not emulated then return true end
+  local done, _, symbol = sock:setopt(name, value)
+  if done then done, _, symbol = sock:getopt(name) end
+  return done ~= nil or (symbol ~= "ENOPROTOOPT" and symbol ~= mistaken[name])
+end
+
+function helper.need.option(pending, sock, name, value)
+  helper.need.kernel(pending, "the option " .. name, helper.passes_on(sock, name, value))
+end
+
+-- Joining and leaving groups, and sending to them by a certain interface.
 function helper.need.groups(pending)
-  helper.need.kernel(pending, "MCAST_JOIN_GROUP, IPV6_MULTICAST_IF and the like")
+  local sock = assert(lsocket.bind("udp", "0.0.0.0", 0))
+  local _, _, symbol = sock:join("239.0.0.1", "127.0.0.1")
+  local sends = helper.passes_on(sock, "mcastif", "lo")
+  sock:close()
+  helper.need.kernel(pending, "MCAST_JOIN_GROUP or IP_MULTICAST_IF", symbol ~= "ENOPROTOOPT" and sends)
 end
 
+-- More than four bytes of TCP_INFO.
+function helper.need.tcpinfo(pending)
+  local sock = assert(lsocket.bind("127.0.0.1", 0))
+  local info = sock:getopt(6, 11, 4096)
+  sock:close()
+  helper.need.kernel(pending, "TCP_INFO", info and #info > 4)
+end
+
+-- Control data that is sent, and what is received but ttl, tos and the time, where the order of bytes is another.
 function helper.need.control(pending)
-  if string.pack and string.pack("=I2", 1):byte() == 0 then -- luacheck: ignore 143
-    helper.need.kernel(pending, "control data in the order of bytes of its machine")
-  end
+  helper.need.kernel(pending, "control data in the order of bytes of its machine", not swapped)
+end
+
+-- The zone of an IPv6 address, of which two bytes are given in their order.
+function helper.need.zones(pending)
+  helper.need.kernel(pending, "the zones of addresses in the order of bytes of its machine", not swapped)
+end
+
+-- Broadcast addresses, as getifaddrs(3) is told them.
+function helper.need.netlink(pending)
+  helper.need.kernel(pending, "broadcast addresses in the order of bytes of the network", not swapped)
+end
+
+-- Who it was that complained of a datagram.
+function helper.need.offender(pending)
+  local sock, port = assert(lsocket.bind("udp", "127.0.0.1", 0)), helper.refusing_udp_port()
+  sock:setopt("recverr", true)
+  sock:sendto("x", "127.0.0.1", port)
+  helper.readable(sock)
+  local _, message = sock:recverr()
+  sock:close()
+  helper.need.kernel(pending, "the offender in the queue of errors", message and message.offender)
 end
 
 function helper.need.speed(pending)

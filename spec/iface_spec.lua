@@ -57,6 +57,7 @@ describe("getinterfaces", function()
   end)
 
   it("says all that is known of an address", function()
+    need.zones(pending)
     need.sandbox(pending)
     local index = process.interface "veth0"
     local four, six = find "10.11.0.1", find "fd11::1"
@@ -80,6 +81,7 @@ describe("getinterfaces", function()
   end)
 
   it("gives link-local addresses without a zone: the name stands beside", function()
+    need.zones(pending)
     need.sandbox(pending)
     local record = assert(find("fe80::11", "veth0"))
     assert.equal(record.index, process.interface "veth0")
@@ -124,6 +126,7 @@ describe("getinterfaces", function()
   end)
 
   it("gives the broadcast address, where an address has one", function()
+    need.netlink(pending)
     local output = listed("ip tuntap add tap7 mode tap", "ip link set tap7 addrgenmode none address 02:fc:00:00:00:07",
       "ip addr add 10.15.0.1/24 dev tap7", "ip addr add 10.16.0.1/23 brd + dev tap7")
     shows(output, "tap7 inet 10.15.0.1 255.255.255.0 peer=nil broadcast=nil hwaddr=" .. told "02:fc:00:00:00:07")
@@ -132,6 +135,7 @@ describe("getinterfaces", function()
   end)
 
   it("gives an address that has a label of its own under that name, with all that the interface has", function()
+    need.netlink(pending)
     local output = listed("ip tuntap add tap7 mode tap", "ip link set tap7 addrgenmode none address 02:fc:00:00:00:07",
       "ip addr add 10.15.0.1/24 brd + dev tap7 label tap7:1")
     shows(output, "tap7:1 inet 10.15.0.1 255.255.255.0 peer=nil broadcast=10.15.0.255 hwaddr=" ..

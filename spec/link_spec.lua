@@ -144,6 +144,7 @@ describe("a link-local address", function()
   after_each(hosts.remove)
 
   it("that recvfrom or info gives works with sendto, connect and bind, on both hosts", function()
+    need.zones(pending)
     local a, b = hosts.make(pending)
     for link = 1, 2 do
       local far, near = "fe80::2%link" .. link, "fe80::1%link" .. link
@@ -170,6 +171,7 @@ describe("a link-local address", function()
   end)
 
   it("that accept gives works with connect", function()
+    need.zones(pending)
     local a, b = hosts.make(pending)
     for link = 1, 2 do
       local far, near = "fe80::2%link" .. link, "fe80::1%link" .. link
@@ -305,8 +307,8 @@ describe("a socket bound to a device", function()
   after_each(hosts.remove)
 
   it("does not hear the other link", function()
-    need.kernel(pending, "SO_BINDTODEVICE")
     needs_option "device"
+    need.option(pending, (helper.bind("udp", "127.0.0.1", 0)), "device", "lo")
     local a, b = hosts.make(pending)
     for _, any in ipairs { "0.0.0.0", "::" } do
       local port = bind(b, { type = "udp", address = any, port = 0, device = "link1" })
@@ -389,6 +391,7 @@ describe("a server on the wildcard address with pktinfo", function()
   end
 
   it("answers from the address that it was asked at", function()
+    need.control(pending)
     needs_option "pktinfo"
     local a, b = hosts.make(pending)
     b:ip "addr add 10.21.0.9/24 dev link1"
@@ -407,6 +410,7 @@ describe("a server on the wildcard address with pktinfo", function()
   end)
 
   it("answers from another, unless it says which", function()
+    need.control(pending)
     needs_option "pktinfo"
     local a, b = hosts.make(pending)
     b:ip "addr add 10.21.0.9/24 dev link1"

@@ -405,6 +405,7 @@ end)
 
 describe("an address with a zone", function()
   it("can be bound and connected to, by the interface's name or number", function()
+    need.zones(pending)
     need.sandbox(pending)
     local listener, port = helper.bind("fe80::11%veth0", 0)
     assert.equal("fe80::11%veth0", (local_end(listener)))

@@ -12,9 +12,12 @@
 #define _NETBSD_SOURCE 1
 #endif
 
-/* Places in files have 64 bits on every machine. */
+/* Places in files have 64 bits on every machine, and so has the time, where the C library can have it so. */
 #ifndef _FILE_OFFSET_BITS
 #define _FILE_OFFSET_BITS 64
+#endif
+#if _FILE_OFFSET_BITS == 64 && !defined(_TIME_BITS)
+#define _TIME_BITS 64
 #endif
 
 /* For what every send and recv passes through: a call saved is worth having there. */

@@ -165,6 +165,21 @@ static void what_is_put_is_what_the_system_knows(void **state) {
     assert_null(CMSG_NXTHDR(&header, c));
 }
 
+/* As the system tells it: the seconds in as many bits as its time_t has. */
+static void a_time_after_2038_is_read(void **state) {
+    struct msghdr header = header_at_guard(CMSG_SPACE(sizeof(struct timeval)));
+    struct timeval time = { 0, 250000 };
+    ls_Envelope e;
+    (void)state;
+    assert_true(sizeof time.tv_sec >= 8);
+    time.tv_sec = (time_t)((int64_t)1 << 32);
+    header.msg_controllen = 0;
+    faulty_cmsg_put(&header, SOL_SOCKET, SCM_TIMESTAMP, &time, sizeof time);
+    faulty_cmsg_read(&header, &e);
+    assert_int_equal(e.has, LS_HAS_TIME);
+    assert_true(e.time == 4294967296.25);
+}
+
 /* ---- calls that fail ---- */
 
 typedef struct Ends {
@@ -321,6 +336,7 @@ int main(void) {
         TEST_OPEN(no_byte_beyond_the_end_is_read),
         TEST_OPEN(what_is_put_is_read_again),
         TEST_OPEN(what_is_put_is_what_the_system_knows),
+        TEST_OPEN(a_time_after_2038_is_read),
         TEST_OPEN(interrupted_calls_are_repeated),
         TEST_OPEN(other_failures_are_told_at_once),
         TEST_OPEN(as_many_as_are_wanted_are_delivered),

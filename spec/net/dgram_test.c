@@ -279,7 +279,7 @@ static void must_come(ls_Batch *b, ls_Batch *in, int fd, int coalesced) {
 static void offload_changes_nothing(void **state) {
     unsigned seed = 3, round;
     (void)state;
-    if (htons(1) == 1) need_kernel("control data in the order of bytes of its machine");
+    need_kernel("control data in the order of bytes of its machine", htons(1) != 1);
     for (round = 0; round < 64; round++) {
         int segmented = LS_HAVE_UDP_OFFLOAD && (round & 1), coalesced = LS_HAVE_UDP_OFFLOAD && (round & 2);
         Pair pair = datagrams(), relay = datagrams();
@@ -314,7 +314,7 @@ static void runs_travel_as_one_message(void **state) {
     char text[101] = "";
     int i;
     (void)state;
-    if (htons(1) == 1) need_kernel("control data in the order of bytes of its machine");
+    need_kernel("control data in the order of bytes of its machine", htons(1) != 1);
     if (!LS_HAVE_UDP_OFFLOAD) skip();
     SET(pair.near, UDP_SEGMENT, 1000);
     SET(pair.far, UDP_GRO, 1);

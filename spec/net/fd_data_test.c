@@ -327,6 +327,27 @@ static void a_file_is_sent_from_any_place(void **state) {
     close_pair(pair);
 }
 
+/* Beyond what 32 bits can name, with or without a sign; the file is a hole but for its last bytes. */
+static void a_file_is_sent_from_beyond_2_and_4_gigabytes(void **state) {
+    static const int64_t offsets[] = { (int64_t)1 << 31, ((int64_t)1 << 32) + 5 };
+    Pair pair = connected();
+    size_t i, n = 77;
+    (void)state;
+    assert_true(sizeof(off_t) >= 8);
+    for (i = 0; i < COUNT(offsets); i++) {
+        int file = file_of("0123456789");
+        assert_int_equal(pwrite(file, "far away", 8, (off_t)offsets[i]), 8);
+        assert_int_equal(ls_fd_sendfile(pair.near, file, offsets[i], 3, &n), 0);
+        assert_int_equal(n, 3);
+        expect_data(pair.far, 0, "far");
+        assert_int_equal(ls_fd_sendfile(pair.near, file, offsets[i] + 4, INT_MAX, &n), 0);
+        assert_int_equal(n, 4);
+        expect_data(pair.far, 0, "away");
+        close(file);
+    }
+    close_pair(pair);
+}
+
 static void what_cannot_be_sent_as_a_file(void **state) {
     Pair pair = connected();
     int ends[2], file = file_of("data");
@@ -559,6 +580,7 @@ int main(void) {
         TEST_OPEN(peeking_takes_nothing),
         TEST_OPEN(pieces_are_sent_in_their_order),
         TEST_OPEN(a_file_is_sent_from_any_place),
+        TEST_OPEN(a_file_is_sent_from_beyond_2_and_4_gigabytes),
         TEST_OPEN(what_cannot_be_sent_as_a_file),
         TEST_OPEN(a_full_stream_takes_no_file),
         TEST_OPEN(no_write_raises_sigpipe),

@@ -292,6 +292,7 @@ static void other_failures_are_told_at_once(void **state) {
     static const int errors[] = { EAGAIN, ECONNRESET, ENOBUFS, EPIPE, EACCES };
     int near, far, fd = -77, file = file_of("x");
     char data[8];
+    struct iovec piece = { data, sizeof data };
     ls_Addr peer;
     size_t i, n;
     (void)state;
@@ -301,7 +302,7 @@ static void other_failures_are_told_at_once(void **state) {
         assert_int_equal(ls_fd_send(near, "abc", 3, &n, NULL), errors[i]);
         assert_int_equal(calls, 1);
         plan_failures(SENDS, 0, 1, errors[i]);
-        assert_int_equal(ls_fd_sendpieces(near, NULL, 0, &n), errors[i]);
+        assert_int_equal(ls_fd_sendpieces(near, &piece, 1, &n), errors[i]);
         assert_int_equal(calls, 1);
         for (strange_files = 0; strange_files <= 1; strange_files++) {
             plan_failures(SENDS, 0, 1, errors[i]);

@@ -215,6 +215,7 @@ int ls_fd_sendpieces(int fd, struct iovec *pieces, unsigned short count, size_t 
 #ifdef LS_FD_HOLDS_SIGPIPE
     ls_Held held;
 #endif
+    if (count == 0) return ls_fd_send(fd, "", 0, n, NULL); /* sendmsg(2) may refuse that: POSIX wants a piece */
     memset(&message, 0, sizeof message);
     message.msg_iov = pieces;
     message.msg_iovlen = count;
