@@ -58,10 +58,10 @@ end
 -- Lets a task go on in the next turn, if it is parked; what it waits for answers a, b, c.
 local function wake(task, a, b, c)
   if not task.parked then return false end
-  task.parked = false
+  waiting[waits + 1] = task -- first, as it may fail for want of memory
   task.a, task.b, task.c = a, b, c
+  task.parked = false
   waits = waits + 1
-  waiting[waits] = task
   return true
 end
 
@@ -234,9 +234,10 @@ function tasks.spawn(fn, ...)
   local task = { thread = thread, inner = thread, parked = true, canceled = false, scope = false }
   setmetatable(task, metatable)
   resume(thread, task, fn, ...)
+  waiting[waits + 1] = task -- first, as wake does it
   living[task] = true
-  alive = alive + 1
-  wake(task)
+  waits, alive = waits + 1, alive + 1
+  task.parked = false
   return task
 end
 
@@ -319,8 +320,8 @@ function tasks.deadline(seconds, fn, ...)
   local before, when = task.scope, clock() + seconds
   if before and before.when <= when then return fn(...) end -- the earlier one holds
   local scope = { when = when, task = task, expired = seconds <= 0 }
-  task.scope = scope
   timers.add(heap, scope)
+  task.scope = scope
   return leave(task, scope, before, protect(fn, ...))
 end
 
