@@ -58,10 +58,10 @@ end
 -- Lets a task go on in the next turn, if it is parked; what it waits for answers a, b, c.
 local function wake(task, a, b, c)
   if not task.parked then return false end
-  task.parked = false
+  waiting[waits + 1] = task -- first, as it may fail for want of memory
   task.a, task.b, task.c = a, b, c
+  task.parked = false
   waits = waits + 1
-  waiting[waits] = task
   return true
 end
 
@@ -137,14 +137,15 @@ end
 local function set_alarm(task, due)
   local alarm = task.alarm
   if not alarm then
-    alarm = { task = task }
+    alarm = { task = task, place = false }
     task.alarm = alarm
-  elseif alarm.place then
-    if alarm.when <= due then return end
-    timers.remove(heap, alarm)
   end
-  alarm.when = due
-  timers.add(heap, alarm)
+  if not alarm.place then
+    alarm.when = due
+    timers.add(heap, alarm)
+  elseif due < alarm.when then
+    timers.advance(heap, alarm, due)
+  end
 end
 
 -- The alarm has gone off, and is out of the heap.
@@ -252,9 +253,10 @@ function tasks.spawn(fn, ...)
   local task = { thread = thread, inner = thread, parked = true, canceled = false, due = false, expired = false }
   setmetatable(task, metatable)
   resume(thread, task, fn, ...)
+  waiting[waits + 1] = task -- first, as wake does it
   living[task] = true
-  alive = alive + 1
-  wake(task)
+  waits, alive = waits + 1, alive + 1
+  task.parked = false
   return task
 end
 
@@ -342,8 +344,8 @@ function tasks.deadline(seconds, fn, ...)
   local task = this()
   local around, due = task.due, clock() + seconds
   if around and around <= due then return fn(...) end
-  task.due = due
   if seconds > 0 then set_alarm(task, due) else task.expired = true end
+  task.due = due -- last, as memory may end in set_alarm
   return leave(task, around, protect(fn, ...))
 end
 

@@ -1,6 +1,6 @@
 -- Timers by the time they are due: a binary heap. Nothing here waits; who looks at it when is left to the scheduler.
 -- A timer is a table with the time in its field when. While it is in the heap, its field place says where, so that one
--- that is no longer wanted is taken out at once.
+-- that is no longer wanted is taken out at once; else it is false.
 local timers = {}
 
 local function put(heap, place, timer)
@@ -38,9 +38,19 @@ function timers.new()
   return { count = 0 }
 end
 
+-- What may fail for want of memory comes before anything changes.
 function timers.add(heap, timer)
-  heap.count = heap.count + 1
-  rise(heap, heap.count, timer)
+  local place = heap.count + 1
+  timer.place = false
+  heap[place] = timer
+  heap.count = place
+  rise(heap, place, timer)
+end
+
+-- Makes a timer that is in due sooner.
+function timers.advance(heap, timer, when)
+  timer.when = when
+  rise(heap, timer.place, timer)
 end
 
 -- Takes a timer out; harmless when it is not in.
@@ -50,7 +60,7 @@ function timers.remove(heap, timer)
   local last = heap[count]
   heap[count] = nil
   heap.count = count - 1
-  timer.place = nil
+  timer.place = false
   if last == timer then return end
   if place > 1 and heap[(place - place % 2) / 2].when > last.when then
     rise(heap, place, last)
