@@ -93,9 +93,8 @@ end
 function transfer.receive(sock, count, number, got, patience)
   local text = pattern(number)
   while got < count and lsocket.select({ sock }, patience or helper.patience) do
-    local data, message = sock:recv(PIECE)
-    assert(data, message)
-    got = check(text, got, data)
+    local data, message = sock:recv(math.min(PIECE, count - got))
+    got = check(text, got, assert(data, message))
   end
   return got
 end
