@@ -283,6 +283,25 @@ describe("a connection that the peer resets", function()
     end
   end)
 
+  it("is no mere end to who reads a stream, though a task that writes has heard of it before", function()
+    for format, expected in pairs { a = "abc", l = "abc", [100] = "abc", L = "abc", some = "abc" } do
+      local peer, sock = helper.tcp()
+      loop.run(loop.deadline, helper.patience, function()
+        local connection = stream.new(sock)
+        assert(helper.writable(peer):send "abc")
+        local writer = loop.spawn(connection.write, connection, ("x"):rep(8e6))
+        loop.sleep(0)
+        reset(peer)
+        assert.equal(RESET, word(writer:join()))
+        if format ~= "some" then assert.equal(RESET, word(connection:read(format))) end
+        assert.equal(expected, connection:readsome())
+        if format == "some" then assert.equal(RESET, word(connection:readsome())) end
+        assert.equal("end", word(connection:readsome())) -- told once, as by recv
+        connection:close()
+      end)
+    end
+  end)
+
   it("before it is accepted leaves the listener as it is, and its data", function()
     local listener, port = helper.bind("127.0.0.1", 0)
     local peer = assert(lsocket.connect("127.0.0.1", port))
