@@ -163,7 +163,7 @@ local steps = {
       reset(peer)
     end },
   { "after its own shutdown for reading", recv = { RESET, "end" }, send = { RESET, BROKEN },
-    act = function(peer, sock)
+    act = function(peer)
       peer:shutdown "r"
       reset(peer)
     end },
