@@ -1,5 +1,5 @@
 -- A server of the loop with few descriptors (the limit is set by whoever starts it): prints its port, answers each
--- line of its clients, "steps" with how often the loop has been woken, and ends at "end".
+-- line of its clients, "steps" with how often the loop has been woken, and ends at "end", or else after a minute.
 local loop = require "lsocket.loop"
 
 local server, steps
@@ -19,4 +19,5 @@ loop.spawn(function()
   io.flush()
 end)
 steps = 0
-while loop.step(10) do steps = steps + 1 end
+local limit = loop.now() + 60
+while loop.now() < limit and loop.step(10) do steps = steps + 1 end
