@@ -20,17 +20,27 @@ function groups.joined(interface, group)
   return false
 end
 
--- A group of its own for each test, and how the kernel spells it: a socket that waits for its collection is a member.
+-- A group of its own for each test, and how the kernel spells it: one that nobody is in, as the sockets of an earlier
+-- spec may still wait for their collection.
 local count = 0
 
+local function free(file, spelling)
+  local listed
+  repeat
+    count = count + 1
+    listed = spelling:format(count)
+  until not (process.read(file) or ""):find(listed, 1, true)
+  return listed
+end
+
 function groups.ipv4()
-  count = count + 1
-  return "239.1.2." .. count, ("%02X0201EF"):format(count)
+  local listed = free("/proc/net/igmp", "%02X0201EF")
+  return "239.1.2." .. count, listed
 end
 
 function groups.ipv6(scope)
-  count = count + 1
-  return ("ff0%d::77%02x"):format(scope, count), ("ff0%d%s77%02x"):format(scope, ("0"):rep(24), count)
+  local listed = free("/proc/net/igmp6", "ff0" .. scope .. ("0"):rep(24) .. "77%02x")
+  return ("ff0%d::77%02x"):format(scope, count), listed
 end
 
 return groups

@@ -374,6 +374,11 @@ function helper.need.injection(pending)
   helper.need.tool(pending, "strace -f -e inject=accept4:error=EINTR true")
 end
 
+-- The command line that runs python: the system's own where there are others, which may take seconds to start.
+function helper.python(arguments)
+  return "PATH=/usr/bin:$PATH python3 -S " .. arguments
+end
+
 -- Runs a command to its end: what it printed, its exit status.
 function helper.run(command)
   local pipe = assert(io.popen("( " .. command .. " ) 2>&1; echo status=$?"))

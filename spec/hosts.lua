@@ -4,6 +4,7 @@
 --            a                          b
 --   link1    10.21.0.1  fd21::1         10.21.0.2  fd21::2      and fe80::1, fe80::2 on both: only the zone tells
 --   link2    10.22.0.1  fd22::1         10.22.0.2  fd22::2
+--   link3    10.23.0.1  fd23::1         10.23.0.2  fd23::2      only after hosts.bad_link
 local lsocket = require "lsocket"
 local helper = require "spec.helper"
 
@@ -45,12 +46,21 @@ end
 
 local Host = {}
 
-function Host:__call(code, ...)
+-- host:begin(code, ...) and later host:finish() are host(code, ...) in two steps, for hosts that work at one time.
+function Host:begin(code, ...)
   hosts.send(self.sock, { code, select("#", ...), { ... } })
+end
+
+function Host:finish()
   local answer = hosts.receive(self.sock)
   if not answer then error("the host has gone", 2) end
   if not answer.ok then error(answer.problem, 2) end
   return (unpack or table.unpack)(answer.results, 1, answer.count) -- luacheck: ignore 143
+end
+
+function Host:__call(code, ...)
+  self:begin(code, ...)
+  return self:finish()
 end
 
 -- The host's end of a link, and the addresses there.
@@ -97,6 +107,28 @@ function hosts.make(pending)
     b:ip(addresses(2, link))
   end
   return a, b
+end
+
+-- Joins two hosts by link3, whose frames spec/child/relay.py carries, and not all of them. The seed and probabilities
+-- (seed, loss, twice, late) make it one and the same bad link.
+function hosts.bad_link(a, b, pending, fate)
+  helper.need.tool(pending, helper.python "-c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'")
+  local path = helper.path()
+  local listener = assert(lsocket.bind(path))
+  local relay = {}
+  relay.program = assert(io.popen("exec unshare --net env " .. helper.python("spec/child/relay.py " ..
+    table.concat({ path, fate.seed, fate.loss, fate.twice, fate.late }, " "))))
+  running[#running + 1] = relay
+  relay.sock = assert(helper.readable(listener):accept())
+  local pid = helper.readable(relay.sock):recv():match "%d+"
+  a:ip("link add link3 type veth peer name near netns " .. pid)
+  b:ip("link add link3 type veth peer name far netns " .. pid)
+  for _, host in ipairs { a, b } do
+    host:ip("link set link3 gso_max_segs 1") -- or a frame is 64 KiB, and so few of them that none is lost
+    host:ip(addresses(host.number, 3))
+  end
+  relay.sock:send "!"
+  assert(helper.readable(relay.sock):recv() == "!")
 end
 
 -- Ends all hosts, and with them their links; for after_each.

@@ -441,6 +441,21 @@ describe("a stream", function()
     end)
   end)
 
+  it("that has been waited for outlives its loop: the next one waits for it, or it is closed between them", function()
+    local a, b
+    run(function(one, two)
+      a, b = one, two
+      loop.spawn(b.write, b, "first\n")
+      assert.equal("first", a:read())
+    end)
+    loop.run(loop.deadline, helper.patience, function()
+      loop.spawn(b.write, b, "second\n")
+      assert.equal("second", a:read())
+    end)
+    assert.is_true(a:close())
+    assert.is_true(b:close())
+  end)
+
   it("that always has something to read lets the others have their turn", function()
     run(function(a, b)
       local turns, done = 0, false

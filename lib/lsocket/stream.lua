@@ -27,6 +27,7 @@ function stream.new(sock, options)
     writing = false, -- a task has begun to write and has not finished
     max = options and options.max or LIMIT,
     queue = false,   -- the tasks that want to write after it
+    failure = false, -- what ended the connection, where a write was told and no read yet: message and name
     object = false, r = false, w = false, events = false,
   }, metatable)
   return tasks.watch(self, sock)
@@ -55,6 +56,14 @@ local function prepare(self)
   return true
 end
 
+-- The kernel tells once what ended a connection. If a write has heard it, recv answers a mere end, and who reads would
+-- take for whole what was cut off: message, name | nothing: the end
+local function cause(self)
+  local failure = self.failure
+  self.failure = false
+  if failure then return failure.message, failure.name end
+end
+
 -- Receives into the buffer: true | nil: the end | nil, message, name
 local function fill(self)
   local buffer = self.buffer
@@ -66,7 +75,10 @@ local function fill(self)
       self.dry = ok < SIZE
       return true
     end
-    if ok == nil then return nil, message, name end
+    if ok == nil then
+      if not message then message, name = cause(self) end
+      return nil, message, name
+    end
     self.dry = true
   end
 end
@@ -192,7 +204,10 @@ function Stream:readsome(max)
       self.dry = #ok < (max or SIZE)
       return ok
     end
-    if ok == nil then return at_end(nil, message, name) end
+    if ok == nil then
+      if not message then message, name = cause(self) end
+      return at_end(nil, message, name)
+    end
     self.dry = true
   end
 end
@@ -229,12 +244,21 @@ local function give_turn(self)
   self.writing = self.queue and tasks.wake_first(self.queue)
 end
 
+local fatal = { ECONNRESET = true, ETIMEDOUT = true, EHOSTUNREACH = true, ENETUNREACH = true }
+
+-- What a write answers when send has failed.
+local function fail(self, message, name, sent)
+  if fatal[name] then self.failure = { message = message, name = name } end
+  return nil, message, name, sent
+end
+
 -- Sends from a place on: true | nil, message, name, bytes that have been taken
 local function send_rest(self, data, total, sent)
   while sent < total do
     local ok, message, name = await(self, "w")
-    if ok then ok, message, name = self.send(self.object, data, sent + 1) end
-    if ok == nil then return nil, message, name, sent end
+    if not ok then return nil, message, name, sent end
+    ok, message, name = self.send(self.object, data, sent + 1)
+    if ok == nil then return fail(self, message, name, sent) end
     sent = sent + (ok or 0)
   end
   return true
@@ -268,7 +292,7 @@ function Stream:write(data, ...)
   if self.writing then return send_all(self, data, total, 0) end -- perhaps only since the pause
   local sent, message, name = self.send(self.object, data)
   if sent == total then return true end
-  if sent == nil then return nil, message, name, 0 end
+  if sent == nil then return fail(self, message, name, 0) end
   return send_all(self, data, total, sent or 0)
 end
 

@@ -36,6 +36,7 @@ local readable, writable = {}, {}
 -- Forgets everything: the state of a loop that has no tasks. The poller is opened when it is needed.
 local function clear()
   if poller then poller:close() end
+  for watch in pairs(watching or {}) do watch.r, watch.w, watch.events = false, false, false end -- it may live on
   poller, watching, registered = nil, {}, 0
   lapsed, lapses = {}, 0
   heap = timers.new()

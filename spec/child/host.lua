@@ -1,9 +1,10 @@
 -- A host in whatever network it finds: runs the code that comes over a unix socket and sends back what it gives, until
 -- the other side closes. See spec/hosts.lua.
--- luacheck: globals lsocket helper process ip
+-- luacheck: globals lsocket helper process transfer ip
 lsocket = require "lsocket"
 helper = require "spec.helper"
 process = require "spec.process"
+transfer = require "spec.transfer"
 local hosts = require "spec.hosts"
 
 function ip(commands)
