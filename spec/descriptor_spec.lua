@@ -205,8 +205,8 @@ describe("fromfd", function()
   end)
 
   it("takes the sockets of other families, without crashing", function()
-    need.tool(pending, "python3 -c 'import socket; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)'")
-    local output = helper.run("python3 spec/child/families.py " .. helper.command("descriptor", "tell"))
+    need.tool(pending, helper.python "-c 'import socket; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)'")
+    local output = helper.run(helper.python("spec/child/families.py " .. helper.command("descriptor", "tell")))
     assert.equal("netlink unknown unknown false\nnetlink unknown udp false\npacket unknown unknown false\n",
       output:gsub("packet failed", "packet unknown unknown false"), output)
   end)

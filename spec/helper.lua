@@ -46,12 +46,16 @@ function helper.need.abstract(pending)
   sock:close()
 end
 
+local tools = {} -- which commands have succeeded: many tests need the same
+
 -- command: one that succeeds where the tool can be used
 function helper.need.tool(pending, command)
-  local pipe = io.popen("{ " .. command .. "; } > /dev/null 2>&1 && echo yes")
-  local answer = pipe:read "*a"
-  pipe:close()
-  if answer ~= "yes\n" then pending("needs: " .. command) end
+  if tools[command] == nil then
+    local pipe = io.popen("{ " .. command .. "; } > /dev/null 2>&1 && echo yes")
+    tools[command] = pipe:read "*a" == "yes\n"
+    pipe:close()
+  end
+  if not tools[command] then pending("needs: " .. command) end
 end
 
 -- ---- results ----
@@ -304,6 +308,11 @@ end
 
 function helper.need.injection(pending)
   helper.need.tool(pending, "strace -f -e inject=accept4:error=EINTR true")
+end
+
+-- The command line that runs python: the system's own where there are others, which may take seconds to start.
+function helper.python(arguments)
+  return "PATH=/usr/bin:$PATH python3 -S " .. arguments
 end
 
 -- Runs a command to its end: what it printed, its exit status.

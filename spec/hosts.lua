@@ -67,14 +67,16 @@ local running = {}
 
 local function start(number)
   local path = helper.path()
-  local listener = assert(lsocket.bind(path))
-  local host = setmetatable({}, Host)
+  local host = setmetatable({ number = number, listener = assert(lsocket.bind(path)) }, Host)
   host.program = assert(io.popen("exec unshare --net " .. helper.command("host", path)))
   running[#running + 1] = host
-  host.sock = assert(helper.readable(listener):accept())
-  host.pid = host "return process.pid()"
-  host.number = number
   return host
+end
+
+local function await(host)
+  host.sock = assert(helper.readable(host.listener):accept())
+  host.listener:close()
+  host.pid = host "return process.pid()"
 end
 
 -- Runs ip(8) in a host, a command a line.
@@ -88,14 +90,12 @@ Host.__index = Host
 function hosts.make(pending)
   helper.need.sandbox(pending)
   helper.need.tool(pending, "unshare --net true")
-  local a, b = start(1), start(2)
-  a:ip "link set lo up"
-  b:ip "link set lo up"
-  for link = 1, 2 do
-    a:ip(("link add link%d type veth peer name link%d netns %s"):format(link, link, b.pid))
-    a:ip(addresses(1, link))
-    b:ip(addresses(2, link))
-  end
+  local a, b = start(1), start(2) -- side by side
+  await(a)
+  await(b)
+  local new = "link add link%d type veth peer name link%d netns " .. b.pid .. "\n"
+  a:ip("link set lo up\n" .. new:format(1, 1) .. new:format(2, 2) .. addresses(1, 1) .. addresses(1, 2))
+  b:ip("link set lo up\n" .. addresses(2, 1) .. addresses(2, 2))
   return a, b
 end
 

@@ -281,11 +281,11 @@ end)
 describe("Python", function()
   local function needs()
     need.sandbox(pending)
-    need.tool(pending, "python3 --version")
+    need.tool(pending, helper.python "--version")
   end
 
   local function python(mode, group, interface, port)
-    return assert(io.popen(("python3 spec/child/group.py %s %s %s %s"):format(mode, group, interface, port or "")))
+    return assert(io.popen(helper.python(("spec/child/group.py %s %s %s %s"):format(mode, group, interface, port or ""))))
   end
 
   it("receives what is sent to a group on its interface", function()

@@ -229,14 +229,14 @@ describe("an mcast socket", function()
 
   it("sends with a ttl of 1, or as told", function()
     need.sandbox(pending)
-    need.tool(pending, "python3 --version")
+    need.tool(pending, helper.python "--version")
     for _, row in ipairs {
       { "239.1.2.11%lo" }, { "239.1.2.11%lo", 0 }, { "239.1.2.11%lo", 255 },
       { "ff02::1237%veth0" }, { "ff02::1237%veth0", 7 },
     } do
       -- Prints its port, then the hop limit of the datagram that comes there.
       local group, ttl = row[1], row[2]
-      local receiver = io.popen("python3 spec/child/hops.py " .. helper.quote(group))
+      local receiver = io.popen(helper.python("spec/child/hops.py " .. helper.quote(group)))
       local port = assert(receiver:read())
       assert.equal(1, assert(lsocket.connect("mcast", group, port, ttl)):send "x")
       assert.equal(tostring(ttl or 1), receiver:read())

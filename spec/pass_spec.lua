@@ -272,7 +272,7 @@ describe("sendfds", function()
   end)
 
   it("sends to Python, which sends back", function()
-    need.tool(pending, "python3 -c 'import socket; socket.send_fds'")
+    need.tool(pending, helper.python "-c 'import socket; socket.send_fds'")
     for _, kind in ipairs(kinds) do
       local a, b = assert(lsocket.pair(kind))
       assert(b:inherit(true))
@@ -281,10 +281,10 @@ describe("sendfds", function()
         ends[i], sent[i] = lsocket.pair()
       end
       assert.equal(8, a:sendfds("to whom?", sent))
-      assert.equal("to whom? 3 0\n", helper.run("python3 spec/child/pass.py receive " .. b:getfd()))
+      assert.equal("to whom? 3 0\n", helper.run(helper.python("spec/child/pass.py receive " .. b:getfd())))
       for i = 1, 3 do assert.equal("through " .. i, helper.readable(ends[i]):recv()) end
 
-      local pipe = io.popen("python3 spec/child/pass.py send " .. b:getfd() .. " 4")
+      local pipe = io.popen(helper.python("spec/child/pass.py send " .. b:getfd() .. " 4"))
       local data, got = receive(a)
       assert.same({ "from python", 4 }, { data, #got })
       for i, sock in ipairs(got) do

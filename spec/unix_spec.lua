@@ -275,12 +275,12 @@ describe("a unix path", function()
   end)
 
   it("of the other end is nil from accept, also where it has one", function()
-    need.tool(pending, "python3 --version")
+    need.tool(pending, helper.python "--version")
     local path, other = helper.path(), helper.path()
     local listener = assert(lsocket.bind(path))
-    local child = io.popen("python3 -c " .. helper.quote("import socket, sys\n" ..
+    local child = io.popen(helper.python("-c " .. helper.quote("import socket, sys\n" ..
       "sock = socket.socket(socket.AF_UNIX)\nsock.bind(sys.argv[2])\nsock.connect(sys.argv[1])\nsock.recv(1)") ..
-      " " .. path .. " " .. other)
+      " " .. path .. " " .. other))
     local results = pack(helper.readable(listener):accept())
     assert.same({ n = 3, results[1] }, results)
     assert.same({ family = "unix", addr = other }, results[1]:info "peer")
