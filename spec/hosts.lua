@@ -60,7 +60,9 @@ local function addresses(host, link)
     addr add 10.2%d.0.%d/24 dev link%d
     addr add fd2%d::%d/64 dev link%d nodad
     addr add fe80::%d/64 dev link%d nodad
-  ]]):format(link, link, host, link, link, host, link, host, link)
+    ntable change name arp_cache dev link%d retrans 50
+    ntable change name ndisc_cache dev link%d retrans 50
+  ]]):format(link, link, host, link, link, host, link, host, link, link, link)
 end
 
 local running = {}
