@@ -278,9 +278,9 @@ describe("a unix path", function()
     need.tool(pending, helper.python "--version")
     local path, other = helper.path(), helper.path()
     local listener = assert(lsocket.bind(path))
-    local child = io.popen(helper.python("-c " .. helper.quote("import socket, sys\n" ..
+    local child = io.popen(helper.python "-c " .. helper.quote("import socket, sys\n" ..
       "sock = socket.socket(socket.AF_UNIX)\nsock.bind(sys.argv[2])\nsock.connect(sys.argv[1])\nsock.recv(1)") ..
-      " " .. path .. " " .. other))
+      " " .. path .. " " .. other)
     local results = pack(helper.readable(listener):accept())
     assert.same({ n = 3, results[1] }, results)
     assert.same({ family = "unix", addr = other }, results[1]:info "peer")
