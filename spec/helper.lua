@@ -114,12 +114,16 @@ function helper.need.abstract(pending)
   sock:close()
 end
 
+local tools = {} -- which commands have succeeded: many tests need the same
+
 -- command: one that succeeds where the tool can be used
 function helper.need.tool(pending, command)
-  local pipe = io.popen("{ " .. command .. "; } > /dev/null 2>&1 && echo yes")
-  local answer = pipe:read "*a"
-  pipe:close()
-  if answer ~= "yes\n" then pending("needs: " .. command) end
+  if tools[command] == nil then
+    local pipe = io.popen("{ " .. command .. "; } > /dev/null 2>&1 && echo yes")
+    tools[command] = pipe:read "*a" == "yes\n"
+    pipe:close()
+  end
+  if not tools[command] then pending("needs: " .. command) end
 end
 
 -- ---- results ----

@@ -295,7 +295,8 @@ describe("Python", function()
   end
 
   local function python(mode, group, interface, port)
-    return assert(io.popen(helper.python(("spec/child/group.py %s %s %s %s"):format(mode, group, interface, port or ""))))
+    local arguments = table.concat({ mode, group, interface, port }, " ")
+    return assert(io.popen(helper.python("spec/child/group.py " .. arguments)))
   end
 
   it("receives what is sent to a group on its interface", function()

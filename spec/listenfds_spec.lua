@@ -17,22 +17,25 @@ local function high(sock)
   return copies[#copies]
 end
 
--- The command line that starts another one as systemd does: the sockets as descriptors from 3 on. PID is the variable
--- of the shell, and of what takes its place.
+-- The command line that starts another one as systemd does: the sockets as descriptors from 3 on. With each of the
+-- variables one after the other; in them $$ is the process that becomes the command, as $BASHPID is in bash.
 local function passing(sockets, variables, command)
   local script, kept = "", {}
   for i, sock in ipairs(sockets) do
     kept[i] = high(sock)
     script = script .. ("exec %d<&%d %d<&-; "):format(i + 2, kept[i]:getfd(), kept[i]:getfd())
   end
-  return "bash -c " .. helper.quote(script .. variables .. " exec " .. command), kept
+  for _, each in ipairs(variables) do
+    script = script .. ("( %s exec %s ); "):format((each:gsub("%$%$", "$BASHPID")), command)
+  end
+  return "bash -c " .. helper.quote(script), kept
 end
 
--- What spec/child/listenfds.lua prints.
-local function run(sockets, variables)
+-- What spec/child/listenfds.lua prints with each of the variables.
+local function run(sockets, ...)
   need.tool(pending, "bash -c true")
   need.proc(pending)
-  local command, kept = passing(sockets, variables, helper.command("listenfds"))
+  local command, kept = passing(sockets, { ... }, helper.command("listenfds"))
   local output = helper.run(command)
   for _, sock in ipairs(kept) do sock:close() end
   return output
@@ -66,25 +69,25 @@ describe("listenfds", function()
   end)
 
   it("leaves alone what was passed to another process", function()
-    assert.equal("0 sockets, 0 names\n", run(several(), "LISTEN_PID=1 LISTEN_FDS=3"))
-    assert.equal("0 sockets, 0 names\n", run(several(), "LISTEN_PID=1 LISTEN_FDS=nonsense"))
+    assert.equal(("0 sockets, 0 names\n"):rep(2),
+      run(several(), "LISTEN_PID=1 LISTEN_FDS=3", "LISTEN_PID=1 LISTEN_FDS=nonsense"))
   end)
 
   it("fails for variables that contradict themselves", function()
-    for _, variables in ipairs {
+    local variables = {
       "LISTEN_PID=x LISTEN_FDS=1", "LISTEN_PID= LISTEN_FDS=1", "LISTEN_PID=-$$ LISTEN_FDS=1",
       "LISTEN_PID=0 LISTEN_FDS=1", "LISTEN_PID=$$ LISTEN_FDS=0", "LISTEN_PID=$$ LISTEN_FDS=-1",
       "LISTEN_PID=$$ LISTEN_FDS=", "LISTEN_PID=$$ LISTEN_FDS=1x", "LISTEN_PID=$$ LISTEN_FDS=2147483647",
       "LISTEN_PID=$$ LISTEN_FDS=99999999999999999999", "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=a:b",
       "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=a",
-    } do
-      assert.equal("Invalid argument\tEINVAL\n", run({ lsocket.pair() }, variables), variables)
-    end
+    }
+    assert.equal(("Invalid argument\tEINVAL\n"):rep(#variables),
+      run({ lsocket.pair() }, (unpack or table.unpack)(variables))) -- luacheck: ignore 143
   end)
 
   it("fails where a descriptor is not open", function()
-    assert.equal("Bad file descriptor\tEBADF\n", run(several(), "LISTEN_PID=$$ LISTEN_FDS=500"))
-    assert.equal("Bad file descriptor\tEBADF\n", run(several(), "LISTEN_PID=$$ LISTEN_FDS=2147483644"))
+    assert.equal(("Bad file descriptor\tEBADF\n"):rep(2),
+      run(several(), "LISTEN_PID=$$ LISTEN_FDS=500", "LISTEN_PID=$$ LISTEN_FDS=2147483644"))
   end)
 end)
 
@@ -106,7 +109,7 @@ describe("samples/activated.lua", function()
     local path = helper.path()
     local one, two = assert(lsocket.bind("127.0.0.1", 0)), assert(lsocket.bind(path))
     local port = helper.port(one)
-    local command, kept = passing({ one, two }, "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:local",
+    local command, kept = passing({ one, two }, { "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:local" },
       sample("-", "-", 0.2))
     local clients = { assert(lsocket.connect("127.0.0.1", port)), assert(lsocket.connect(path)) } -- they wait already
     local pipe = io.popen(command)

@@ -107,7 +107,7 @@ for _, kind in ipairs(kinds) do
 
     it("that are more than are wanted are closed, and the result says so", function()
       need.proc(pending)
-      local before, closing = process.count(), helper.scale(10000)
+      local before, closing = process.count(), helper.scale(2000)
       for round = 1, closing do
         assert(a:sendfds("x", { a, b, a }))
         local max = round % 4
