@@ -10,7 +10,7 @@ local loop = {
 local HEAD_START = 0.25 -- seconds that an address has before the next one is tried, too: RFC 8305
 local BACKLOG = 4096    -- connections that may wait to be accepted
 local RECOVERY = 0.05   -- seconds to wait when the system has no room for another connection
-local PORTS = 10         -- to try, where the system chooses and another of a server's addresses has its choice taken
+local PORTS = 10        -- to try, where the system chooses and another of a server's addresses has its choice taken
 
 local function check_number(value, arg, name)
   if type(value) ~= "number" or value ~= value then

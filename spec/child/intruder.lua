@@ -1,7 +1,7 @@
 -- Takes records from a buffer while finalizers use the same buffer, with a collector that never rests, so that they run
 -- within every call that makes something: intruder.lua METHOD SIZE ROUNDS
--- METHOD: line or upto, with records of SIZE bytes and a number; end: finalizers empty the buffer or finalize it; other:
--- they take records from another buffer.
+-- METHOD: line or upto, with records of SIZE bytes and a number; end: finalizers empty the buffer or finalize it;
+-- other: they take records from another buffer.
 -- Exit status 1 where a record is lost, comes twice, late or damaged.
 local lsocket = require "lsocket"
 
