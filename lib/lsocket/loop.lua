@@ -259,7 +259,8 @@ function loop.listen(address, port, options)
   arguments.backlog = arguments.backlog or BACKLOG
   local wanted = arguments.port
   for _ = 1, (wanted == 0 or wanted == "0") and PORTS or 1 do
-    local server, ok = setmetatable({ watches = {}, options = options }, metatable), nil
+    local server = setmetatable({ watches = {}, options = options }, metatable)
+    local ok
     arguments.port = wanted
     ok, message, name = bind_all(server, list, arguments)
     if ok then return server end

@@ -1,5 +1,5 @@
--- Listens at both addresses of localhost, on a port that the system chooses: prints how many there are. bind may be made
--- to fail.
+-- Listens at both addresses of localhost, on a port that the system chooses: prints how many there are. bind may be
+-- made to fail.
 local lsocket = require "lsocket"
 local loop = require "lsocket.loop"
 
