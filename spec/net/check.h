@@ -38,8 +38,8 @@ static inline int in_sandbox(void) {
     return sandbox && strcmp(sandbox, "1") == 0;
 }
 
-/* Skips a test of what qemu-user does not pass on to the kernel; tools/machines tells whether it is used. has: as it was
-   found here, as another version may have it. */
+/* Skips a test of what qemu-user does not pass on to the kernel; tools/machines tells whether it is used. has: as it
+   was found here, as another version may have it. */
 static inline void need_kernel(const char *what, int has) {
     if (has || !getenv("LS_EMULATED")) return;
     print_message("qemu-user lacks %s\n", what);

@@ -298,10 +298,12 @@ end
 add("a buffer", function(t, ls)
   local client, server = tcp(t, ls)
   local buffer = t.must(ls, "buffer", 100000)
-  local text = "one\r\ntwo\nhead::" .. ("b"):rep(70000)
+  local text = "one\r\ntwo\nthree\nhead::" .. ("b"):rep(70000)
   send_all(t, client, text)
   while #buffer < #text do t.check(fill(t, buffer, server), "the stream ends too soon") end
   t.check(t.must(buffer, "line") == "one" and t.must(buffer, "line", true) == "two\n", "another line")
+  local next_line, state = t.must(buffer, "lines")
+  t.check(next_line(state) == "three" and next_line(state) == nil, "another line")
   t.check(t.must(buffer, "upto", "::", 10) == "head", "another record")
   t.check(t.must(buffer, "take", 70001) == false and #t.must(buffer, "take", 60000) == 60000, "other bytes")
   t.must(buffer, "append", "end")

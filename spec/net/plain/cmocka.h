@@ -36,6 +36,7 @@ static inline void cm_compare(uintmax_t a, uintmax_t b, int same, const char *wh
 #define assert_int_not_equal(a, b) CM_COMPARE(a, b, 0, #a " != " #b)
 #define assert_in_range(value, low, high) assert_true((uintmax_t)(value) - (low) <= (uintmax_t)(high) - (low))
 #define assert_ptr_equal(a, b) assert_true((const void *)(a) == (const void *)(b))
+#define assert_ptr_not_equal(a, b) assert_true((const void *)(a) != (const void *)(b))
 #define assert_null(value) assert_true((value) == NULL)
 #define assert_non_null(value) assert_true((value) != NULL)
 #define assert_memory_equal(a, b, size) assert_true(memcmp(a, b, size) == 0)
