@@ -111,7 +111,7 @@ static int batch_tostring(lua_State *L) {
 
 static int batch_gc(lua_State *L) {
     check_batch(L, 1);
-    ((Batch *)lua_touserdata(L, 1))->magic = NULL; /* the memory may come back as another library's userdata */
+    ((Batch *)lua_touserdata(L, 1))->magic = &ls_state_gone;
     return 0;
 }
 

@@ -207,7 +207,7 @@ static int buffer_gc(lua_State *L) {
     Buffer *b = check_buffer(L);
     ls_bytes_free(&b->bytes);
     b->max = 0;
-    b->magic = NULL; /* the memory may come back as another library's userdata */
+    b->magic = &ls_state_gone;
     return 0;
 }
 

@@ -136,7 +136,7 @@ static int lookup_gc(lua_State *L) {
     if (l->query) ls_query_drop(l->query);
     l->query = NULL;
     l->fd = -1;
-    l->magic = NULL;
+    l->magic = &ls_state_gone;
     return 0;
 }
 

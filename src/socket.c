@@ -97,8 +97,9 @@ int ls_socket_close(ls_Socket *s) {
 }
 
 int ls_socket_detach(lua_State *L, ls_Socket *s) {
-    int fd = s->fd;
-    leave_pollers(L, s);
+    int fd;
+    leave_pollers(L, s); /* a finalizer or a hook may close it meanwhile */
+    fd = s->fd;
     s->fd = -1;
     return fd;
 }
@@ -291,7 +292,7 @@ static int sock_close(lua_State *L) {
 static int sock_gc(lua_State *L) {
     ls_Socket *s = ls_socket_self(L);
     ls_socket_close(s);
-    s->magic = NULL; /* the memory may come back as another library's userdata */
+    s->magic = &ls_state_gone;
     return 0;
 }
 

@@ -1,6 +1,8 @@
 /* What the library keeps for one Lua state. Which fields there are is said in the header. */
 #include "state.h"
 
+const char ls_state_gone = 0;
+
 void ls_state_release(ls_Owner *owner) {
     if (owner->thing) owner->release(owner->thing);
     owner->thing = NULL;
@@ -13,9 +15,9 @@ static int owner_gc(lua_State *L) {
 }
 
 void *ls_state_finalized(lua_State *L, int index, size_t size, int field) {
-    void *object = lua_touserdata(L, index);
+    void *object = ls_state_object(L, index, size, &ls_state_gone);
     int same;
-    if (!object || lua_rawlen(L, index) < size || !lua_getmetatable(L, index)) return NULL;
+    if (!object || !lua_getmetatable(L, index)) return NULL;
     lua_rawgeti(L, LS_STATE, field);
     same = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);

@@ -29,7 +29,10 @@ LS_HOT void *ls_state_object(lua_State *L, int index, size_t size, const void *m
     return LS_LIKELY(object && lua_rawlen(L, index) >= size && *(const void *const *)object == magic) ? object : NULL;
 }
 
-/* The same for one that was finalized, and has lost its magic: its metatable, the given field, still tells. */
+/* The magic of one that was finalized, as its memory may come back as another library's userdata. */
+extern const char ls_state_gone;
+
+/* The same for one that was finalized: its metatable, the given field, tells what it was. */
 void *ls_state_finalized(lua_State *L, int index, size_t size, int field);
 
 /* While the library opens, the state table is at this place of the stack; all ls_*_open functions rely on it. */
