@@ -1,8 +1,6 @@
 /* What the library keeps for one Lua state. Which fields there are is said in the header. */
 #include "state.h"
 
-const char ls_state_gone = 0;
-
 void ls_state_release(ls_Owner *owner) {
     if (owner->thing) owner->release(owner->thing);
     owner->thing = NULL;
@@ -14,8 +12,8 @@ static int owner_gc(lua_State *L) {
     return 0;
 }
 
-void *ls_state_finalized(lua_State *L, int index, size_t size, int field) {
-    void *object = ls_state_object(L, index, size, &ls_state_gone);
+void *ls_state_finalized(lua_State *L, int index, size_t size, const void *magic, int field) {
+    void *object = ls_state_object(L, index, size, magic);
     int same;
     if (!object || !lua_getmetatable(L, index)) return NULL;
     lua_rawgeti(L, LS_STATE, field);

@@ -300,8 +300,15 @@ local function outcome(task)
   error(task.problem, 0)
 end
 
+local function check_task(self, name)
+  if getmetatable(self) ~= metatable then
+    error(("bad argument #1 to '%s' (task expected, got %s)"):format(name, type(self)), 3)
+  end
+end
+
 -- task:join() -> its results | nil, message, name;  raises its error
 function Task:join()
+  check_task(self, "join")
   if self.ended then return outcome(self) end
   local task = this()
   if task == self then error("a task cannot join itself", 2) end
@@ -313,6 +320,7 @@ end
 
 -- task:cancel() -> true: its wait, or else its next one, answers nil, message, "ECANCELED" | false: it has ended
 function Task:cancel()
+  check_task(self, "cancel")
   if self.ended then return false end
   if self.parked then
     wake(self, nil, CANCELED, "ECANCELED")

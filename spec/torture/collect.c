@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { INSTRUCTIONS = 1 /* between two cycles that no allocation asked for */, USUAL = 200 /* per cent */ };
+enum { USUAL = 200 /* per cent */ };
 
 static const char key; /* of the registry: the function that finalizers call */
 static long cycles;
@@ -28,6 +28,9 @@ static int sentinel_gc(lua_State *L) {
         printf("FAILED  a finalizer: %s\n", lua_tostring(L, -1));
         exit(1);
     }
+#if LUA_VERSION_NUM == 502
+    lua_gc(L, LUA_GCRESTART, 0); /* what was allocated here has bought it a rest */
+#endif
     inject_arm(armed);
     return 0;
 }
@@ -51,7 +54,7 @@ static void set_function(lua_State *L) {
     lua_rawset(L, LUA_REGISTRYINDEX);
 }
 
-void collect_always(lua_State *L) {
+void collect_always(lua_State *L, int instructions) {
     set_function(L);
     push_sentinel(L);
     lua_pop(L, 1);
@@ -64,7 +67,7 @@ void collect_always(lua_State *L) {
     lua_gc(L, LUA_GCSETSTEPMUL, 0); /* no end within a cycle */
 #endif
     lua_gc(L, LUA_GCCOLLECT, 0); /* or the usual pause would come first */
-    lua_sethook(L, hook, LUA_MASKCOUNT, INSTRUCTIONS);
+    if (instructions) lua_sethook(L, hook, LUA_MASKCOUNT, instructions);
 }
 
 void collect_rarely(lua_State *L) {

@@ -4,9 +4,9 @@
 
 #include <lua.h>
 
-/* From now on a whole cycle runs wherever Lua looks whether it is time for one, which is after nearly every allocation,
-   and after every few instructions as well. Pops a function, which a finalizer calls at the end of each cycle. */
-void collect_always(lua_State *L);
+/* From now on a whole cycle runs wherever Lua looks whether it is time for one, which is at nearly every allocation, and,
+   unless it is 0, after every so many instructions. Pops a function, which a finalizer calls at the end of each cycle. */
+void collect_always(lua_State *L, int instructions);
 
 /* Back to Lua's usual pace. */
 void collect_rarely(lua_State *L);
