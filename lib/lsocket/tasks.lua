@@ -53,8 +53,7 @@ local function clear()
   if poller then poller:close() end
   for watch in pairs(watching or {}) do watch.r, watch.w, watch.events = false, false, false end
   poller, watching, registered = nil, {}, 0
-  lapsed, lapses = {}, 0
-  readable, writable = {}, {}
+  lapsed, lapses, readable, writable = {}, 0, {}, {}
   heap = timers.new()
   ready, waiting, waits = {}, {}, 0
   living, alive = {}, 0
@@ -301,9 +300,8 @@ local function outcome(task)
 end
 
 local function check_task(self, name)
-  if getmetatable(self) ~= metatable then
-    error(("bad argument #1 to '%s' (task expected, got %s)"):format(name, type(self)), 3)
-  end
+  if getmetatable(self) == metatable then return end
+  error(("bad argument #1 to '%s' (task expected, got %s)"):format(name, type(self)), 3)
 end
 
 -- task:join() -> its results | nil, message, name;  raises its error

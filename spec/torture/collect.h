@@ -4,8 +4,8 @@
 
 #include <lua.h>
 
-/* From now on a whole cycle runs wherever Lua looks whether it is time for one, which is at nearly every allocation, and,
-   unless it is 0, after every so many instructions. Pops a function, which a finalizer calls at the end of each cycle. */
+/* From now on a whole cycle runs wherever Lua looks whether it is time for one, which is at nearly every allocation,
+   and, unless it is 0, after every so many instructions. Pops a function, which a finalizer calls after each cycle. */
 void collect_always(lua_State *L, int instructions);
 
 /* Back to Lua's usual pace. */

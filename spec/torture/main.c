@@ -2,7 +2,7 @@
      torture alloc [SCENARIO]                each allocation, in each of the ways of inject.h
      torture faults [SCENARIO]               each system call, with each of its errors
      torture random SEED ROUNDS [SCENARIO]   calls that are interrupted, would block, or do a part of the work
-     torture collect [SCENARIO]              nothing, but the collector runs all the time, and finalizers use the library
+     torture collect [SCENARIO]              nothing, but the collector never rests, and finalizers use the library
      torture names                           which public functions no scenario calls
    After each run the state is closed, and nothing may be left: no descriptor, no byte. What the run was told is judged
    by scene.lua. Ends with "N passed, N failed": a scenario is one. */
