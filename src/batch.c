@@ -18,18 +18,18 @@ typedef struct Batch {
     ls_Batch b;
 } Batch;
 
-static const char magic;
+static const char magics[LS_STATE_MAGICS];
 
 /* ---- the object ---- */
 
 static ls_Batch *check_slowly(lua_State *L, int arg) {
-    Batch *batch = ls_state_finalized(L, arg, sizeof *batch, LS_STATE_BATCH);
+    Batch *batch = ls_state_finalized(L, arg, sizeof *batch, &magics[LS_STATE_GONE], LS_STATE_BATCH);
     if (!batch) ls_value_wrongtype(L, arg, "batch");
     return &batch->b;
 }
 
 LS_HOT ls_Batch *check_batch(lua_State *L, int arg) {
-    Batch *batch = ls_state_object(L, arg, sizeof *batch, &magic);
+    Batch *batch = ls_state_object(L, arg, sizeof *batch, &magics[LS_STATE_ALIVE]);
     return LS_LIKELY(batch != NULL) ? &batch->b : check_slowly(L, arg);
 }
 
@@ -41,7 +41,7 @@ static int core_batch(lua_State *L) {
     memory = ls_dgram_memory(count, size);
     if (memory == 0) return luaL_argerror(L, 1, "a batch holds no more than 1 GiB: give a smaller count or size");
     batch = ls_newuserdata(L, sizeof *batch + memory);
-    batch->magic = &magic;
+    batch->magic = &magics[LS_STATE_ALIVE];
     ls_dgram_init(&batch->b, batch + 1, count, size);
     lua_rawgeti(L, LS_STATE, LS_STATE_BATCH);
     lua_setmetatable(L, -2);
@@ -113,7 +113,7 @@ static int batch_tostring(lua_State *L) {
 
 static int batch_gc(lua_State *L) {
     check_batch(L, 1);
-    ((Batch *)lua_touserdata(L, 1))->magic = NULL; /* the memory may come back as another library's userdata */
+    ((Batch *)lua_touserdata(L, 1))->magic = &magics[LS_STATE_GONE];
     return 0;
 }
 
@@ -147,7 +147,8 @@ static int sock_sendmany(lua_State *L) {
         if (!err) err = ls_addr_suit(&to, s->family);
         route.to = &to;
     }
-    if (s->type != SOCK_DGRAM && s->fd >= 0) return ls_fail(L, EOPNOTSUPP);
+    if (s->fd < 0) err = EBADF;
+    else if (s->type != SOCK_DGRAM) err = EOPNOTSUPP;
     if (err) return ls_fail(L, err);
     err = ls_dgram_send(b, s->fd, &route, &sent);
     return LS_LIKELY(!err) ? push_count(L, sent) : ls_fail_io(L, err);

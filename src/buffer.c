@@ -35,18 +35,18 @@ typedef struct Shared {
     Window window;
 } Shared;
 
-static const char magic;
+static const char magics[LS_STATE_MAGICS];
 
 /* ---- the object ---- */
 
 static Buffer *check_slowly(lua_State *L) {
-    Buffer *b = ls_state_finalized(L, 1, sizeof *b, LS_STATE_BUFFER);
+    Buffer *b = ls_state_finalized(L, 1, sizeof *b, &magics[LS_STATE_GONE], LS_STATE_BUFFER);
     if (!b) ls_value_wrongtype(L, 1, "buffer");
     return b;
 }
 
 LS_HOT Buffer *check_buffer(lua_State *L) {
-    Buffer *b = ls_state_object(L, 1, sizeof *b, &magic);
+    Buffer *b = ls_state_object(L, 1, sizeof *b, &magics[LS_STATE_ALIVE]);
     return LS_LIKELY(b != NULL) ? b : check_slowly(L);
 }
 
@@ -55,7 +55,7 @@ static int core_buffer(lua_State *L) {
     size_t max = lua_isnoneornil(L, 1) ? LS_BYTES_UNLIMITED : (size_t)ls_value_int(L, 1, "max", 1, INT_MAX);
     Buffer *b = ls_newuserdata(L, sizeof *b);
     memset(b, 0, sizeof *b);
-    b->magic = &magic;
+    b->magic = &magics[LS_STATE_ALIVE];
     b->max = max;
     lua_rawgeti(L, LS_STATE, LS_STATE_SHARED);
     b->shared = lua_touserdata(L, -1);
@@ -269,7 +269,7 @@ static int buffer_gc(lua_State *L) {
     Buffer *b = check_buffer(L);
     ls_bytes_free(&b->bytes);
     b->max = 0;
-    b->magic = NULL; /* the memory may come back as another library's userdata */
+    b->magic = &magics[LS_STATE_GONE];
     return 0;
 }
 

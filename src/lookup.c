@@ -75,11 +75,11 @@ typedef struct Lookup {
     int fd;          /* -1: it has none, or nobody has asked for it */
 } Lookup;
 
-static const char magic;
+static const char magics[LS_STATE_MAGICS];
 
 static Lookup *check_self(lua_State *L) {
-    Lookup *l = ls_state_object(L, 1, sizeof *l, &magic);
-    if (!l) l = ls_state_finalized(L, 1, sizeof *l, LS_STATE_LOOKUP);
+    Lookup *l = ls_state_object(L, 1, sizeof *l, &magics[LS_STATE_ALIVE]);
+    if (!l) l = ls_state_finalized(L, 1, sizeof *l, &magics[LS_STATE_GONE], LS_STATE_LOOKUP);
     if (!l) ls_value_wrongtype(L, 1, "lookup");
     return l;
 }
@@ -96,7 +96,7 @@ static int core_lookup(lua_State *L) {
     const char *name = ls_value_address(L, 1, &len);
     int family = check_family(L, 2), err;
     Lookup *l = ls_newuserdata(L, sizeof *l);
-    l->magic = &magic;
+    l->magic = &magics[LS_STATE_ALIVE];
     l->query = NULL;
     l->fd = -1;
     lua_rawgeti(L, LS_STATE, LS_STATE_LOOKUP);
@@ -145,7 +145,7 @@ static int lookup_gc(lua_State *L) {
     if (l->query) ls_query_drop(l->query);
     l->query = NULL;
     l->fd = -1;
-    l->magic = NULL;
+    l->magic = &magics[LS_STATE_GONE];
     return 0;
 }
 

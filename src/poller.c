@@ -28,7 +28,7 @@ typedef struct Poller {
     unsigned last_tag;
 } Poller;
 
-static const char magic;
+static const char magics[LS_STATE_MAGICS];
 
 enum {
     FEW = 64,     /* what a new poller has room for */
@@ -38,13 +38,13 @@ enum {
 /* ---- the object ---- */
 
 static Poller *check_slowly(lua_State *L) {
-    Poller *p = ls_state_finalized(L, 1, sizeof *p, LS_STATE_POLLER);
+    Poller *p = ls_state_finalized(L, 1, sizeof *p, &magics[LS_STATE_GONE], LS_STATE_POLLER);
     if (!p) ls_value_wrongtype(L, 1, "poller");
     return p;
 }
 
 LS_HOT Poller *check_self(lua_State *L) {
-    Poller *p = ls_state_object(L, 1, sizeof *p, &magic);
+    Poller *p = ls_state_object(L, 1, sizeof *p, &magics[LS_STATE_ALIVE]);
     return p ? p : check_slowly(L);
 }
 
@@ -59,7 +59,7 @@ static void shut(Poller *p) {
 static Poller *new_poller(lua_State *L) {
     Poller *p = ls_newuserdatawithtable(L, sizeof *p);
     memset(p, 0, sizeof *p);
-    p->magic = &magic;
+    p->magic = &magics[LS_STATE_ALIVE];
     lua_createtable(L, FEW, 0);
     ls_setusertable(L, -2);
     lua_rawgeti(L, LS_STATE, LS_STATE_POLLER);
@@ -333,7 +333,7 @@ static int poller_close(lua_State *L) {
 static int poller_gc(lua_State *L) {
     Poller *p = check_self(L);
     shut(p);
-    p->magic = NULL;
+    p->magic = &magics[LS_STATE_GONE];
     return 0;
 }
 
@@ -362,13 +362,26 @@ static const luaL_Reg metamethods[] = {
 
 static const luaL_Reg functions[] = { { "poller", core_poller }, { NULL, NULL } };
 
-void ls_poller_open(lua_State *L) {
-    ls_state_class(L, LS_STATE_POLLER, "poller", methods, metamethods);
-    lua_newtable(L); /* the pollers, by weak keys */
+/* Pushes the table of the pollers, by weak keys. A program that opens the library again has one for all of it, as a
+   poller may know an object of an earlier opening. */
+static void push_pollers(lua_State *L) {
+    lua_pushlightuserdata(L, (void *)&magics[LS_STATE_ALIVE]);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    if (!lua_isnil(L, -1)) return;
+    lua_pop(L, 1);
+    lua_newtable(L);
     lua_createtable(L, 0, 1);
     lua_pushliteral(L, "k");
     lua_setfield(L, -2, "__mode");
     lua_setmetatable(L, -2);
+    lua_pushlightuserdata(L, (void *)&magics[LS_STATE_ALIVE]);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+void ls_poller_open(lua_State *L) {
+    ls_state_class(L, LS_STATE_POLLER, "poller", methods, metamethods);
+    push_pollers(L);
     lua_rawseti(L, LS_OPEN_STATE, LS_STATE_POLLERS);
     lua_pushvalue(L, LS_OPEN_STATE);
     lua_pushcclosure(L, forget, 1);

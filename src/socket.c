@@ -13,14 +13,14 @@
 #include <string.h>
 #include <strings.h>
 
-const char ls_socket_magic = 0;
+const char ls_socket_magics[LS_STATE_MAGICS] = { 0 };
 
 /* ---- the object ---- */
 
 ls_Socket *ls_socket_new(lua_State *L) {
     ls_Socket *s = ls_newuserdata(L, sizeof *s);
     memset(s, 0, sizeof *s);
-    s->magic = &ls_socket_magic;
+    s->magic = &ls_socket_magics[LS_STATE_ALIVE];
     s->fd = -1;
     lua_rawgeti(L, LS_STATE, LS_STATE_SOCKET);
     lua_setmetatable(L, -2);
@@ -46,7 +46,7 @@ int ls_socket_ended(const ls_Socket *s, size_t size) {
 
 ls_Socket *ls_socket_test(lua_State *L, int index) {
     ls_Socket *s = ls_socket_find(L, index);
-    return s ? s : ls_state_finalized(L, index, sizeof *s, LS_STATE_SOCKET);
+    return s ? s : ls_state_finalized(L, index, sizeof *s, &ls_socket_magics[LS_STATE_GONE], LS_STATE_SOCKET);
 }
 
 ls_Socket *ls_socket_checkslowly(lua_State *L) {
@@ -97,8 +97,9 @@ int ls_socket_close(ls_Socket *s) {
 }
 
 int ls_socket_detach(lua_State *L, ls_Socket *s) {
-    int fd = s->fd;
-    leave_pollers(L, s);
+    int fd;
+    leave_pollers(L, s); /* a finalizer or a hook may close it meanwhile */
+    fd = s->fd;
     s->fd = -1;
     return fd;
 }
@@ -291,7 +292,7 @@ static int sock_close(lua_State *L) {
 static int sock_gc(lua_State *L) {
     ls_Socket *s = ls_socket_self(L);
     ls_socket_close(s);
-    s->magic = NULL; /* the memory may come back as another library's userdata */
+    s->magic = &ls_socket_magics[LS_STATE_GONE];
     return 0;
 }
 

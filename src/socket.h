@@ -43,12 +43,12 @@ int ls_socket_ended(const ls_Socket *s, size_t size);
 /* The socket at this place of the stack, or NULL. Only from a function of the library. */
 ls_Socket *ls_socket_test(lua_State *L, int index);
 
-extern const char ls_socket_magic; /* its address is nobody else's */
+extern const char ls_socket_magics[LS_STATE_MAGICS];
 ls_Socket *ls_socket_checkslowly(lua_State *L);
 
 /* As ls_socket_test, but NULL for one that was finalized, too. */
 LS_HOT ls_Socket *ls_socket_find(lua_State *L, int index) {
-    return ls_state_object(L, index, sizeof(ls_Socket), &ls_socket_magic);
+    return ls_state_object(L, index, sizeof(ls_Socket), &ls_socket_magics[LS_STATE_ALIVE]);
 }
 
 /* The first argument of every method; raises where it is no socket. */

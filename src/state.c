@@ -12,10 +12,10 @@ static int owner_gc(lua_State *L) {
     return 0;
 }
 
-void *ls_state_finalized(lua_State *L, int index, size_t size, int field) {
-    void *object = lua_touserdata(L, index);
+void *ls_state_finalized(lua_State *L, int index, size_t size, const void *magic, int field) {
+    void *object = ls_state_object(L, index, size, magic);
     int same;
-    if (!object || lua_rawlen(L, index) < size || !lua_getmetatable(L, index)) return NULL;
+    if (!object || !lua_getmetatable(L, index)) return NULL;
     lua_rawgeti(L, LS_STATE, field);
     same = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);

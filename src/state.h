@@ -7,6 +7,9 @@
 
 #define LS_STATE lua_upvalueindex(1)
 
+/* The magics of a type of object: the addresses of two bytes, which are nobody else's. */
+enum { LS_STATE_ALIVE, LS_STATE_GONE, LS_STATE_MAGICS };
+
 enum { /* its fields */
     LS_STATE_SOCKET = 1, /* the metatable of sockets */
     LS_STATE_OWNER,      /* the metatable of owners */
@@ -32,8 +35,9 @@ LS_HOT void *ls_state_object(lua_State *L, int index, size_t size, const void *m
     return LS_LIKELY(object && lua_rawlen(L, index) >= size && *(const void *const *)object == magic) ? object : NULL;
 }
 
-/* The same for one that was finalized, and has lost its magic: its metatable, the given field, still tells. */
-void *ls_state_finalized(lua_State *L, int index, size_t size, int field);
+/* The same for one that was finalized, and has another magic since; as its memory may have come back as another
+   library's userdata, its metatable, the given field, must tell so, too. */
+void *ls_state_finalized(lua_State *L, int index, size_t size, const void *magic, int field);
 
 /* While the library opens, the state table is at this place of the stack; all ls_*_open functions rely on it. */
 enum { LS_OPEN_STATE = 1 };

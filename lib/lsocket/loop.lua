@@ -389,6 +389,8 @@ function Server:close(grace)
   if not grace then return true end
   return await_handlers(self, grace)
 end
-metatable.__close = Server.close
+
+-- Lua gives it an error, too, which is no grace.
+function metatable.__close(server) return Server.close(server) end
 
 return loop

@@ -9,6 +9,7 @@ local timers = require "lsocket.timers"
 
 local create, resume, yield = coroutine.create, coroutine.resume, coroutine.yield
 local running, status = coroutine.running, coroutine.status
+local close = coroutine.close -- which not every Lua has
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 local clock = lsocket.now
 
@@ -31,14 +32,28 @@ local waiting, waits       -- those that go on in the next one, how many
 local living, alive        -- the tasks that have not ended, how many
 local current              -- the task that runs
 local busy                 -- run has been called
-local readable, writable = {}, {}
+local readable, writable   -- the watches that events came for in this turn
+
+-- Ends a task that will have no turn any more.
+local function abandon(task)
+  local thread = task.thread
+  task.ended, task.parked, task.results = true, false, { n = 3, nil, CANCELED, "ECANCELED" }
+  task.thread, task.inner, task.cause = nil, nil, nil
+  if close then close(thread) end
+  if task.onend then task.onend(task) end
+end
 
 -- Forgets everything: the state of a loop that has no tasks. The poller is opened when it is needed.
 local function clear()
+  while living and next(living) do -- a task that ends may make others
+    local left = living
+    living = {}
+    for task in pairs(left) do abandon(task) end
+  end
   if poller then poller:close() end
   for watch in pairs(watching or {}) do watch.r, watch.w, watch.events = false, false, false end -- it may live on
   poller, watching, registered = nil, {}, 0
-  lapsed, lapses = {}, 0
+  lapsed, lapses, readable, writable = {}, 0, {}, {}
   heap = timers.new()
   ready, waiting, waits = {}, {}, 0
   living, alive = {}, 0
@@ -305,8 +320,14 @@ local function outcome(task)
   error(task.problem, 0)
 end
 
+local function check_task(self, name)
+  if getmetatable(self) == metatable then return end
+  error(("bad argument #1 to '%s' (task expected, got %s)"):format(name, type(self)), 3)
+end
+
 -- task:join() -> its results | nil, message, name;  raises its error
 function Task:join()
+  check_task(self, "join")
   if self.ended then return outcome(self) end
   local task = this()
   if task == self then error("a task cannot join itself", 2) end
@@ -318,6 +339,7 @@ end
 
 -- task:cancel() -> true: its wait, or else its next one, answers nil, message, "ECANCELED" | false: it has ended
 function Task:cancel()
+  check_task(self, "cancel")
   if self.ended then return false end
   if self.parked then
     wake(self, nil, CANCELED, "ECANCELED")

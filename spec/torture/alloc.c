@@ -10,16 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __SANITIZE_ADDRESS__ /* which has a malloc of its own: only Lua's requests are seen then */
+#define __libc_realloc realloc
+#define __libc_free free
+#else
 void *__libc_malloc(size_t size);
 void *__libc_realloc(void *block, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *block);
-
-/* In front of every block. The bytes of the block behind it are aligned as malloc's must be. */
-typedef struct Header {
-    size_t size; /* 0: not counted */
-    void *start; /* what the C library gave */
-} Header;
+#endif
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static size_t c_bytes, lua_bytes;
@@ -44,6 +43,8 @@ void alloc_plan(long number, int how) {
     refused_size = 0;
 }
 
+long alloc_requests(void) { return requests; }
+
 long alloc_failures(void) { return failures; }
 
 size_t alloc_lua_bytes(void) { return lua_bytes; }
@@ -61,15 +62,6 @@ static int fails(void) {
     requests++;
     due = mode == ALLOC_ON ? requests >= nth : requests == nth;
     failures += due;
-    return due;
-}
-
-static int fails_locked(void) {
-    int due;
-    lock();
-    due = fails();
-    unlock();
-    if (due) errno = ENOMEM;
     return due;
 }
 
@@ -98,6 +90,23 @@ void *alloc_for_lua(void *nothing, void *block, size_t before, size_t size) {
 }
 
 /* ---- the C library's ---- */
+
+#ifndef __SANITIZE_ADDRESS__
+
+/* In front of every block. The bytes of the block behind it are aligned as malloc's must be. */
+typedef struct Header {
+    size_t size; /* 0: not counted */
+    void *start; /* what the C library gave */
+} Header;
+
+static int fails_locked(void) {
+    int due;
+    lock();
+    due = fails();
+    unlock();
+    if (due) errno = ENOMEM;
+    return due;
+}
 
 static void count(size_t more, size_t less) {
     lock();
@@ -168,3 +177,5 @@ char *strdup(const char *text) {
     char *copy = malloc(size);
     return copy ? memcpy(copy, text, size) : NULL;
 }
+
+#endif

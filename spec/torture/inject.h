@@ -17,7 +17,9 @@ enum {
     ALLOC_ON,    /* and every one after it */
     ALLOC_MODES
 };
+enum { ALLOC_COUNTED = -1 }; /* none fails, and requests are counted */
 void alloc_plan(long nth, int mode);
+long alloc_requests(void); /* since the plan was made, while armed */
 long alloc_failures(void);
 
 void *alloc_for_lua(void *nothing, void *block, size_t before, size_t size);

@@ -2,10 +2,12 @@
      torture alloc [SCENARIO]                each allocation, in each of the ways of inject.h
      torture faults [SCENARIO]               each system call, with each of its errors
      torture random SEED ROUNDS [SCENARIO]   calls that are interrupted, would block, or do a part of the work
+     torture collect [SCENARIO]              nothing, but the collector never rests, and finalizers use the library
      torture names                           which public functions no scenario calls
    After each run the state is closed, and nothing may be left: no descriptor, no byte. What the run was told is judged
    by scene.lua. Ends with "N passed, N failed": a scenario is one. */
 #define _GNU_SOURCE
+#include "collect.h"
 #include "inject.h"
 
 #include <dirent.h>
@@ -31,13 +33,18 @@
 
 int luaopen_lsocket(lua_State *L);
 
-enum { DESCRIPTORS = 256, SECONDS = 30 /* for a run */, PASSED = 3 /* the first descriptor that systemd passes */ };
+enum {
+    DESCRIPTORS = 256,
+    SECONDS = 30,   /* for a run */
+    PASSED = 3,     /* the first descriptor that systemd passes */
+    ALLOCATIONS = 5 /* the most for each cycle of a collector that does not rest */
+};
 
 /* What is to fail in the run that is going on. */
 typedef struct Order {
-    const char *mode; /* "plain", "alloc", "faults", "random" */
+    const char *mode; /* "plain", "alloc", "faults", "random", "collect" */
     const char *scenario;
-    int how, call, error; /* of the mode */
+    int how, call, error; /* of the mode; collect: instructions between two cycles, 0: any number */
     long nth;
     unsigned seed;
 } Order;
@@ -243,6 +250,18 @@ static lua_State *new_state(void) {
     return L;
 }
 
+static int collecting(void) { return strcmp(order.mode, "collect") == 0; }
+
+/* Calls the function on top as pcall does, under the collector. */
+static int play_collecting(lua_State *L) {
+    int status;
+    lua_getfield(L, 1, "intrude");
+    collect_always(L, order.how);
+    status = lua_pcall(L, 0, 0, 0);
+    collect_rarely(L);
+    return status;
+}
+
 /* Runs the scenario; the problem, which the caller frees, or NULL. */
 static char *play(void) {
     lua_State *L = new_state();
@@ -251,7 +270,7 @@ static char *play(void) {
     alarm(SECONDS);
     call_scene(L, "prepare", 1);
     inject_arm(1);
-    status = lua_pcall(L, 0, 0, 0);
+    status = collecting() ? play_collecting(L) : lua_pcall(L, 0, 0, 0);
     inject_arm(0);
     if (status == 0) lua_settop(L, 1);
     call_scene(L, "judge", 1); /* given the error, if there is one */
@@ -269,6 +288,7 @@ static void plan(void) {
     alloc_plan(0, ALLOC_ONCE);
     fault_plan(0, 0, 0);
     if (strcmp(order.mode, "alloc") == 0) alloc_plan(order.nth, order.how);
+    if (collecting()) alloc_plan(ALLOC_COUNTED, ALLOC_ONCE);
     if (strcmp(order.mode, "faults") == 0) fault_plan(order.call, order.nth, order.error);
     if (strcmp(order.mode, "random") == 0) fault_plan_random(order.seed);
 }
@@ -348,6 +368,26 @@ static int run_random(void) {
     return wrong;
 }
 
+static long requested, answered; /* allocations, and the cycles that ran for them */
+
+/* With a cycle at every allocation, which are compared; then also at every instruction. */
+static int run_collect(void) {
+    long cycles = collect_cycles();
+    order.mode = "collect";
+    order.how = 0;
+    if (!run()) return 1;
+    cycles = collect_cycles() - cycles;
+    answered += cycles;
+    requested += alloc_requests();
+    if (verbose) printf("%s: %ld cycles, %ld allocations\n", order.scenario, cycles, alloc_requests());
+    if (cycles < alloc_requests() / ALLOCATIONS) {
+        complain("the collector rests");
+        return 1;
+    }
+    order.how = 1;
+    return !run();
+}
+
 /* ---- all of them ---- */
 
 /* Pushes the names of the scenarios; its state is the caller's. */
@@ -389,7 +429,9 @@ int main(int argc, char **argv) {
     static char buffer[BUFSIZ];
     const char *mode = argc > 1 ? argv[1] : "", *only;
     int random = strcmp(mode, "random") == 0, names = strcmp(mode, "names") == 0, passed = 0, failed = 0, i, count;
-    int (*run_scenario)(void) = random ? run_random : strcmp(mode, "alloc") == 0 ? run_alloc : run_faults;
+    int collect = strcmp(mode, "collect") == 0;
+    int (*run_scenario)(void) = random ? run_random : strcmp(mode, "alloc") == 0 ? run_alloc
+                              : collect ? run_collect : run_faults;
     lua_State *scenarios;
     setvbuf(stdout, buffer, _IOLBF, sizeof buffer);
     if (random && argc > 3) {
@@ -414,7 +456,10 @@ int main(int argc, char **argv) {
         if (verbose) printf("%s: %ld injected\n", order.scenario, injected - before);
     }
     if (names) failed += count_missing();
+    lua_close(scenarios);
     if (random) printf("seeds %u to %u\n", first_seed, first_seed + rounds - 1);
+    if (collect)
+        printf("%ld cycles at %ld allocations, %ld in all\n", answered, requested, collect_cycles());
     printf("%ld failures injected in %ld runs\n%d passed, %d failed\n", injected, runs, passed, failed);
     return failed > 0;
 }

@@ -573,4 +573,27 @@ add("the loop", function(t)
   end
 end)
 
+-- Nothing fails here: it is about what main.c finds left when it has closed the state under all this.
+local function leave_alive(ls)
+  local loop, stream = require "lsocket.loop", require "lsocket.stream"
+  local near, far = assert(ls.pair())
+  near, far = stream.new(near), stream.new(far)
+  loop.spawn(near.write, near, ("x"):rep(1000000))
+  loop.spawn(near.read, near)
+  loop.spawn(far.readuntil, far, "y")
+  loop.spawn(loop.sleep, 1000)
+  loop.spawn(loop.deadline, 1000, loop.resolve, NAME)
+  local server = assert(loop.serve(HERE, 0, function(client) return client:read() end))
+  loop.spawn(loop.connect, HERE, server:info("socket").port)
+  for _ = 1, 10 do assert(loop.step(0)) end
+  local poller, a, b = assert(ls.poller()), assert(ls.pair())
+  assert(poller:add(a, "rw") and poller:add(b, "w") and poller:wait(5))
+  local buffer, lookups = ls.buffer(), {}
+  buffer:append(("b"):rep(100000))
+  for i = 1, 20 do lookups[i] = ls.lookup(NAME) end
+  return { server, poller, buffer, ls.batch(10), lookups }
+end
+
+add("everything alive", function(t, ls) t.alive = t.quietly(leave_alive, ls) end)
+
 return scenarios

@@ -118,6 +118,7 @@ end
 
 -- ---- what scenarios call ----
 
+local HERE = "127.0.0.1"
 local STOPPED = "stopped: "
 
 local function call(object, name, ...)
@@ -217,6 +218,30 @@ function scene.prepare()
   end
   collectgarbage()
   return function() return play(scene, ls) end
+end
+
+-- What the finalizers of mode collect do: whatever borrows memory of the state, or leaves some in an object.
+local intruder
+
+local function make_intruder()
+  local low, lower = assert(ls.pair()) -- the lowest descriptors are left to the scenario
+  local a, b = assert(ls.pair())
+  low:close()
+  lower:close()
+  return { a = a, b = b, text = ("i"):rep(70000), buffer = ls.buffer(), batch = ls.batch(2), poller = ls.poller "poll",
+    read = {}, written = {}, many = { a, b } }
+end
+
+function scene.intrude()
+  if not ls then return end
+  intruder = intruder or make_intruder()
+  local i = intruder
+  local sent = assert(i.a:send(i.text))
+  assert(#i.b:peek(100000) == sent and i.buffer:recv(i.b, 100) == 100)
+  assert(i.buffer:take(100) == i.text:sub(1, 100) and #i.b:recv(100000) == sent - 100)
+  assert(ls.select(i.many, 0) == false)
+  assert(i.batch:clear() and i.batch:add(i.text:sub(1, 10), HERE, 9) and i.batch:get(1))
+  assert(i.poller:add(i.a, "w") and #select(2, i.poller:wait(0, i.read, i.written)) == 1 and i.poller:remove(i.a))
 end
 
 -- luaL_checkstack says of a stack that cannot grow that it overflows, even if it is for want of memory.
