@@ -149,9 +149,9 @@ local function raises_index(ok, text)
   assert.truthy(text:find("index", 1, true))
 end
 
-local function gives_no_line(ok, iterator, buffer)
+local function gives_no_line(ok, iterator, empty)
   assert.is_true(ok)
-  assert.is_nil((iterator(buffer)))
+  assert.is_nil((iterator(empty)))
 end
 
 local closed_info = { fd = -1, type = "unknown", listening = false }

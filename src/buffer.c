@@ -114,14 +114,13 @@ static int buffer_append(lua_State *L) {
 
 /* ---- records out ---- */
 
-/* Pushes the first len bytes. 0: a finalizer may have put others in their place, see Window. */
+/* Pushes the first len bytes. */
 #if LS_PUSH_COPIES_FIRST
-LS_HOT int push_front(lua_State *L, const Buffer *b, size_t len) {
+LS_HOT void push_front(lua_State *L, const Buffer *b, size_t len) {
     lua_pushlstring(L, ls_bytes_front(&b->bytes), len);
-    return 1;
 }
 #else
-static int push_long(lua_State *L, const ls_Bytes *bytes, size_t len) {
+static void push_copy(lua_State *L, const ls_Bytes *bytes, size_t len) {
     int large = len > RECEIVE_SIZE; /* too large to be kept for the next time */
     char *copy = large ? ls_newuserdata(L, len) : ls_state_lend(L, LS_STATE_RECEIVE, RECEIVE_SIZE);
     if (ls_bytes_count(bytes) < len) len = 0; /* that ran a finalizer: nobody will see the string */
@@ -129,7 +128,6 @@ static int push_long(lua_State *L, const ls_Bytes *bytes, size_t len) {
     lua_pushlstring(L, copy, len);
     if (!large) ls_state_giveback(L, LS_STATE_RECEIVE, -2);
     lua_remove(L, -2);
-    return 1;
 }
 
 static void fill(Window *w, const Buffer *b) {
@@ -141,14 +139,19 @@ static void fill(Window *w, const Buffer *b) {
     memcpy(w->bytes, ls_bytes_front(&b->bytes), w->count);
 }
 
-LS_HOT int push_front(lua_State *L, const Buffer *b, size_t len) {
+LS_HOT void push_front(lua_State *L, const Buffer *b, size_t len) {
     Window *w = &b->shared->window;
     size_t fills;
-    if (len > sizeof w->bytes) return push_long(L, &b->bytes, len);
+    if (len > sizeof w->bytes) {
+        push_copy(L, &b->bytes, len);
+        return;
+    }
     if (!LS_LIKELY(w->of == b && b->bytes.gone - w->start + len <= w->count)) fill(w, b);
     fills = w->fills;
     lua_pushlstring(L, w->bytes + (b->bytes.gone - w->start), len);
-    return w->fills == fills;
+    if (LS_LIKELY(w->fills == fills)) return;
+    lua_pop(L, 1); /* a finalizer has put others in their place */
+    push_copy(L, &b->bytes, len);
 }
 #endif
 
@@ -156,7 +159,8 @@ LS_HOT int push_front(lua_State *L, const Buffer *b, size_t len) {
    first now. */
 LS_HOT int give(lua_State *L, Buffer *b, size_t len, size_t count) {
     uint64_t gone = b->bytes.gone;
-    if (LS_LIKELY(push_front(L, b, len) && b->bytes.gone == gone)) {
+    push_front(L, b, len);
+    if (LS_LIKELY(b->bytes.gone == gone)) {
         ls_bytes_drop(&b->bytes, count);
         return 1;
     }
