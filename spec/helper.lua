@@ -288,8 +288,11 @@ end
 -- A tcp socket whose connection was refused and has not told so yet.
 function helper.refused()
   local port, keeper = helper.refusing_port()
-  local sock = assert(lsocket.connect("127.0.0.1", port))
-  helper.writable(sock)
+  local sock
+  repeat -- the system may take that very port for it, and so connect it to itself
+    sock = assert(lsocket.connect("127.0.0.1", port))
+    helper.writable(sock)
+  until sock:info("socket").port ~= port
   return sock, keeper
 end
 
