@@ -9,6 +9,7 @@ local helper = {}
 helper.now = system.monotime
 
 local slow = os.getenv "LS_SLOW" == "1"
+helper.slow = slow -- every instruction is watched, and memory is not what it would be
 
 -- How long to wait for what must happen: far longer than it takes, as a wait that works ends at once.
 helper.patience = slow and 120 or 10
@@ -85,7 +86,7 @@ end
 
 -- Who it was that complained of a datagram.
 function helper.need.offender(pending)
-  if not os.getenv "LS_EMULATED" then return end
+  if not emulated then return end
   local sock, port = assert(lsocket.bind("udp", "127.0.0.1", 0)), helper.refusing_udp_port()
   sock:setopt("recverr", true)
   sock:sendto("x", "127.0.0.1", port)

@@ -113,7 +113,7 @@ describe("samples/chat.lua", function()
         until heard == "ann: " .. line .. i
       end
       assert.is_true(gone)
-      if os.getenv "LS_SLOW" ~= "1" then assert.is_true(memory() - before < 4096) end
+      if not helper.slow then assert.is_true(memory() - before < 4096) end
       slow:close()
     end, "chat", 0)
   end)

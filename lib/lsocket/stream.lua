@@ -57,11 +57,12 @@ local function prepare(self)
 end
 
 -- The kernel tells once what ended a connection. If a write has heard it, recv answers a mere end, and who reads would
--- take for whole what was cut off: message, name | nothing: the end
-local function cause(self)
+-- take for whole what was cut off. What recv has answered: message, name | nothing: the end
+local function cause(self, message, name)
   local failure = self.failure
+  if message or not failure then return message, name end
   self.failure = false
-  if failure then return failure.message, failure.name end
+  return failure.message, failure.name
 end
 
 -- Receives into the buffer: true | nil: the end | nil, message, name
@@ -75,10 +76,7 @@ local function fill(self)
       self.dry = ok < SIZE
       return true
     end
-    if ok == nil then
-      if not message then message, name = cause(self) end
-      return nil, message, name
-    end
+    if ok == nil then return nil, cause(self, message, name) end
     self.dry = true
   end
 end
@@ -204,10 +202,7 @@ function Stream:readsome(max)
       self.dry = #ok < (max or SIZE)
       return ok
     end
-    if ok == nil then
-      if not message then message, name = cause(self) end
-      return at_end(nil, message, name)
-    end
+    if ok == nil then return at_end(nil, cause(self, message, name)) end
     self.dry = true
   end
 end
