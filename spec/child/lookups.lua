@@ -80,12 +80,22 @@ function children.others()
   print "answered"
 end
 
+-- How many descriptors lookups have: an eventfd or two ends of a pipe each. Sockets are the resolver's, which opens and
+-- closes them when it likes.
+local function count_bells()
+  local count = 0
+  for _, target in pairs(process.descriptors()) do
+    if target:find "eventfd" or target:find "^pipe:" then count = count + 1 end
+  end
+  return count
+end
+
 -- Very many at once; descriptors are taken only where somebody asks for them.
 function children.many()
-  local list, before = start(5000), process.count()
+  local list, before = start(5000), count_bells()
   for i = 4000, 5000 do assert(list[i]:cancel()) end
   for i = 1, 100 do assert(lsocket.select({ list[i] }, 0) == false) end
-  local taken = process.count() - before
+  local taken = count_bells() - before
   assert(taken == 100 or taken == 200, taken) -- a pipe is two
   local own = os.getenv "LS_EMULATED" and 1 or 0 -- qemu-user has a thread of its own
   assert(process.threads() <= 17 + own, process.threads())
