@@ -22,11 +22,11 @@
 #endif
 
 enum {
-    WORKERS = 16,           /* the most threads; a new one only where all others are at work */
-    STACK = 1024 * 1024,    /* of a thread: room for what resolvers load as modules */
-    STACK_STEP = 64 * 1024, /* what it grows by with each fork, see after_fork_in_child */
-    IDLE_SECONDS = 10,      /* then a thread ends */
-    FORK_MILLISECONDS = 50, /* the most that a fork waits for look-ups, see before_fork */
+    WORKERS = 16,            /* the most threads; a new one only where all others are at work */
+    STACK = 1024 * 1024,     /* of a thread: room for what resolvers load as modules */
+    STACK_STEP = 64 * 1024,  /* what it grows by with each fork, see after_fork_in_child */
+    IDLE_SECONDS = 10,       /* then a thread ends */
+    FORK_MILLISECONDS = 500, /* the most that a fork waits for look-ups, see before_fork */
     THOUSAND = 1000,
     MILLION = 1000000
 };
