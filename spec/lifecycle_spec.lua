@@ -81,6 +81,7 @@ local arguments = {
   recvmany = batch,
   sendmany = batch,
   send = function() return "x" end,
+  sendrest = function() return 1, "x" end,
   sendto = function() return "x", "127.0.0.1", 9 end,
   sendfile = io.tmpfile,
   sendfds = function() return "x", { 0 } end,

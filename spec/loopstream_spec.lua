@@ -189,8 +189,8 @@ describe("stream:write", function()
   it("raises for what is neither", function()
     run(function(a)
       for _, odd in ipairs { true, print, { true } } do raises("bad argument", a.write, a, odd) end
-      raises("bad argument #2 to 'write'", a.write, a, "x", nil)
-      raises("bad argument #1 to 'write'", a.write, a, nil, "x")
+      raises("piece 2: string expected, got nil", a.write, a, "x", nil)
+      raises("piece 1: string expected, got nil", a.write, a, nil, "x")
     end)
   end)
 

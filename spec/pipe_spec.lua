@@ -102,8 +102,16 @@ describe("a pipe", function()
       fails("EPIPE", writer:send "x")
       fails("EPIPE", writer:send("xyz", 2))
       fails("EPIPE", writer:send { "x", ("y"):rep(100) })
+      fails("EPIPE", writer:sendrest(1, "x"))
     end
     assert.equal(signals, process.signals())
+  end)
+
+  it("takes several pieces", function()
+    local reader, writer = pipe()
+    assert.is_true(writer:sendrest(1, "one"))
+    assert.is_true(writer:sendrest(2, "two ", ("x"):rep(100)))
+    assert.equal("onewo " .. ("x"):rep(100), reader:recv())
   end)
 
   it("works in a poller", function()

@@ -118,12 +118,12 @@ local function describe_backend(backend)
       if jit then jit.off() end -- it allocates while it compiles
       collectgarbage()
       collectgarbage "stop"
-      local before, after = nil, wait_often() -- lets the stack grow, which the collector may have shrunk
-      local tries = 0
-      repeat -- what allocates once is not the poller
-        tries = tries + 1
+      local after = wait_often() -- lets the stack grow, which the collector may have shrunk
+      local before
+      for _ = 1, 5 do -- what allocates once is not the poller
         before, after = after, wait_often()
-      until before == after or tries == 5
+        if before == after then break end
+      end
       collectgarbage "restart"
       if jit then jit.on() end
       assert.equal(before, after)

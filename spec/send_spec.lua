@@ -1,10 +1,11 @@
--- The forms of sending that a plain send(string) is not: a part of a string, an array of strings, a file.
+-- The forms of sending that a plain send(string) is not: a part of a string, an array of strings, pieces, a file.
 -- What a plain send does is in stream_spec, datagram_spec and unix_spec.
 local lsocket = require "lsocket"
 local helper = require "spec.helper"
 local process = require "spec.process"
 
 local fails, raises, need, pack = helper.fails, helper.raises, helper.need, helper.pack
+local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 after_each(helper.remove_paths)
 
@@ -361,6 +362,88 @@ describe("an array of strings", function()
   it("fails as a string does where there is nobody to send to", function()
     fails("EDESTADDRREQ", (helper.bind("udp", "127.0.0.1", 0)):send { "a" })
     fails("EPIPE", (helper.bind("127.0.0.1", 0)):send { "a" })
+  end)
+end)
+
+-- ---- several pieces ----
+
+describe("what is left of several pieces", function()
+  local long = ("x"):rep(1000)
+  local forms = { -- each the same bytes
+    { "head", 12.5, long, "", -3 }, { { "head", 12.5, long, "", -3 } }, { "head12.5" .. long .. "-3" },
+    { "", "head12.5", long .. "-3" },
+  }
+  local whole = forms[3][1]
+
+  for kind, connect in pairs(datagrams) do
+    it("is one datagram, from any byte on, over " .. kind, function()
+      local near, far = connect()
+      for _, form in ipairs(forms) do
+        for _, first in ipairs { 1, 2, 5, 9, 500, #whole, #whole + 1, 2 ^ 40 } do
+          assert.same({ n = 1, true }, pack(near:sendrest(first, unpack(form))))
+          assert.equal(whole:sub(math.min(first, #whole + 1)), helper.readable(far):recv())
+        end
+      end
+      assert.is_true(near:sendrest(1, 42))
+      assert.equal("42", helper.readable(far):recv())
+      for _, empty in ipairs { "", {}, { "" } } do
+        assert.is_true(near:sendrest(1, empty))
+        assert.equal("", helper.readable(far):recv())
+      end
+      fails("EMSGSIZE", near:sendrest(1, ("x"):rep(300000)))
+    end)
+  end
+
+  for kind, connect in pairs(streams) do
+    it("is resumed until it is true, over " .. kind, function()
+      local near, far = connect()
+      local big = table.concat(strings(helper.scale(40000), 50, 100))
+      for _, form in ipairs { { big }, { "a", big, "z" }, { { "a", big, "z" } } } do
+        local text = type(form[1]) == "table" and table.concat(form[1]) or table.concat(form)
+        local whole_taken = false
+        local received = transfer(near, far, #text, function(first)
+          local next, message = near:sendrest(first, unpack(form))
+          whole_taken = next == true
+          if not next then return next, message end
+          return (whole_taken and #text + 1 or next) - first
+        end)
+        assert.is_true(text == received)
+        assert.is_true(whole_taken)
+      end
+    end)
+
+    it("waits where there is no room, over " .. kind, function()
+      local near, far = connect()
+      helper.eventually("a full stream", function() return near:send(long) == false end)
+      assert.same({ n = 1, false }, pack(near:sendrest(1, "a")))
+      assert.same({ n = 1, false }, pack(near:sendrest(2, "ab")))
+      assert.same({ n = 1, false }, pack(near:sendrest(1, "a", "b")))
+      far:close()
+      local name
+      helper.eventually("the end", function()
+        name = select(3, near:sendrest(1, "a"))
+        return name
+      end)
+      assert.is_true(name == "EPIPE" or name == "ECONNRESET", name)
+      fails("EPIPE", near:sendrest(1, "a", "b"))
+    end)
+  end
+
+  it("raises for a piece of another kind before anything is sent", function()
+    local near, far = helper.tcp()
+    for _, wrong in ipairs { true, print, {}, near } do
+      raises("bad argument #3 to 'sendrest' (piece 2: string expected, got " .. type(wrong),
+        function() near:sendrest(1, "x", wrong) end)
+    end
+    raises("bad argument #2 to 'sendrest' (piece 1: string expected, got nil)", function() near:sendrest(1, nil) end)
+    raises("piece 2: string expected, got nil", near.sendrest, near, 1, "x", nil)
+    raises("piece 1: string expected, got no value", near.sendrest, near, 1)
+    raises("element 2: string expected, got boolean", near.sendrest, near, 1, { "x", true })
+    for _, place in ipairs { 0, -1, 1.5, 0 / 0, "x", {} } do
+      raises("bad argument #1 to 'sendrest'", function() near:sendrest(place, "data") end)
+    end
+    raises("first must be from 1 on", near.sendrest, near, 0, "x")
+    assert.is_false(helper.is_readable(far))
   end)
 end)
 

@@ -52,7 +52,7 @@ static int send_part(lua_State *L, const ls_Socket *s) {
     return push_sent(L, err, n);
 }
 
-/* ---- an array of strings ---- */
+/* ---- several strings: the elements of an array, or arguments ---- */
 
 enum {
     SHORT = 64,     /* up to here strings are copied together: 100,000 of 16 bytes take 2/3 of the time that way */
@@ -61,11 +61,13 @@ enum {
 };
 static const uint64_t UNKNOWN = (uint64_t)1 << 53; /* bytes: more than there are */
 
-/* The array, argument 2, on its way to the kernel. */
+/* The strings on their way to the kernel. */
 typedef struct Array {
-    Range range; /* counted from the next element */
-    int next;
-    size_t sent; /* before what is gathered now */
+    int table;     /* the argument that has them as its elements; 0: they are arguments */
+    int arguments; /* how many there are; what stands on the stack above them is for a while */
+    Range range;   /* counted from the next element */
+    int next;      /* element, or argument */
+    size_t sent;   /* before what is gathered now */
     size_t gathered, copied;
     unsigned short count;
     struct iovec pieces[PIECES];
@@ -76,20 +78,24 @@ typedef struct Array {
    alone. A wrong element ends what has been sent in part, as that must be told first: the next call gets here again. */
 static const char *push_element(lua_State *L, Array *a, size_t *len) {
     const char *text;
-    lua_rawgeti(L, 2, a->next);
+    if (a->table) lua_rawgeti(L, a->table, a->next);
+    else if (a->next <= a->arguments) lua_pushvalue(L, a->next);
+    else lua_pushnil(L);
     text = lua_tolstring(L, -1, len);
     if (!text && !lua_isnil(L, -1) && a->sent == 0)
-        luaL_argerror(L, 2, lua_pushfstring(L, "element %d: string expected, got %s", a->next, luaL_typename(L, -1)));
+        luaL_argerror(L, a->table,
+                      lua_pushfstring(L, "element %d: string expected, got %s", a->next, luaL_typename(L, -1)));
     a->next++;
     return text;
 }
 
-static uint64_t count_bytes(lua_State *L, Array *a) {
+/* From that element on, where it begins anew. */
+static uint64_t count_bytes(lua_State *L, Array *a, int first) {
     uint64_t bytes = 0;
     size_t len;
-    for (a->next = 1; push_element(L, a, &len); lua_pop(L, 1)) bytes += len;
+    for (a->next = first; push_element(L, a, &len); lua_pop(L, 1)) bytes += len;
     lua_pop(L, 1);
-    a->next = 1;
+    a->next = first;
     return bytes;
 }
 
@@ -143,8 +149,6 @@ static void gather(lua_State *L, Array *a) {
     }
 }
 
-enum { ARGUMENTS = 4 }; /* what the stack has at the bottom */
-
 /* As long as all is taken, there may be room for more. */
 static int send_stream(lua_State *L, int fd, Array *a) {
     size_t n;
@@ -152,15 +156,15 @@ static int send_stream(lua_State *L, int fd, Array *a) {
     do {
         gather(L, a);
         err = ls_fd_sendpieces(fd, a->pieces, a->count, &n);
-        lua_settop(L, ARGUMENTS);
+        lua_settop(L, a->arguments);
         if (!err) a->sent += n;
     } while (!err && n == a->gathered && a->range.size > 0);
     return a->sent > 0 ? 0 : err;
 }
 
 /* Copies all of the range together, and sends that. */
-static int send_joined(lua_State *L, int fd, Array *a) {
-    uint64_t bytes = count_bytes(L, a);
+static int send_joined(lua_State *L, int fd, Array *a, int first) {
+    uint64_t bytes = count_bytes(L, a, first);
     const char *text;
     char *block;
     size_t len, n = 0;
@@ -174,28 +178,35 @@ static int send_joined(lua_State *L, int fd, Array *a) {
         n += len;
     }
     err = ls_fd_send(fd, block, n, &a->sent, NULL);
-    ls_state_giveback(L, LS_STATE_SEND, ARGUMENTS + 1);
+    ls_state_giveback(L, LS_STATE_SEND, a->arguments + 1);
     return err;
 }
 
 static int send_datagram(lua_State *L, int fd, Array *a) {
     Range whole = a->range;
+    int first = a->next;
     gather(L, a);
     if (a->range.size == 0) return ls_fd_sendpieces(fd, a->pieces, a->count, &a->sent);
-    lua_settop(L, ARGUMENTS);
+    lua_settop(L, a->arguments);
     a->range = whole;
-    return send_joined(L, fd, a);
+    return send_joined(L, fd, a, first);
+}
+
+static int send_gathered(lua_State *L, const ls_Socket *s, Array *a) {
+    return ls_socket_isstream(s) ? send_stream(L, s->fd, a) : send_datagram(L, s->fd, a);
 }
 
 static int send_array(lua_State *L, const ls_Socket *s) {
     lua_Number first = check_first(L), last = check_last(L);
     Array a;
     int err;
-    lua_settop(L, ARGUMENTS);
+    a.table = 2;
+    a.arguments = 4;
     a.next = 1;
     a.sent = 0;
-    a.range = range_of(first, last, first < 0 || last < -1 ? count_bytes(L, &a) : UNKNOWN);
-    err = ls_socket_isstream(s) ? send_stream(L, s->fd, &a) : send_datagram(L, s->fd, &a);
+    lua_settop(L, a.arguments);
+    a.range = range_of(first, last, first < 0 || last < -1 ? count_bytes(L, &a, 1) : UNKNOWN);
+    err = send_gathered(L, s, &a);
     return push_sent(L, err, a.sent);
 }
 
@@ -218,6 +229,53 @@ static int sock_send(lua_State *L) {
     if (!LS_LIKELY(sent >= 0)) return errno == EINTR || errno == ENOTSOCK ? send_part(L, s) : ls_fail_io(L, errno);
     lua_pushinteger(L, (lua_Integer)sent);
     return 1;
+}
+
+/* ---- what is left of several pieces ---- */
+
+/* true: so many bytes were all that was left; else where the next call goes on. */
+static int push_next_place(lua_State *L, lua_Number first, size_t sent, uint64_t left) {
+    lua_Number next = first + (lua_Number)sent;
+    if (sent == left) return ls_succeed(L);
+    if ((lua_Number)(lua_Integer)next == next) lua_pushinteger(L, (lua_Integer)next);
+    else lua_pushnumber(L, next);
+    return 1;
+}
+
+static void check_pieces(lua_State *L) {
+    int i, count = lua_gettop(L);
+    for (i = 3; i <= count || i == 3; i++) {
+        if (lua_isstring(L, i)) continue;
+        luaL_argerror(L, i, lua_pushfstring(L, "piece %d: string expected, got %s", i - 2, luaL_typename(L, i)));
+    }
+}
+
+static int send_pieces(lua_State *L, const ls_Socket *s) {
+    lua_Number first = ls_value_whole(L, 2, "first", 1);
+    Array a;
+    uint64_t left;
+    int err;
+    if (first < 1) luaL_argerror(L, 2, "first must be from 1 on");
+    a.arguments = lua_gettop(L);
+    a.table = a.arguments == 3 && lua_istable(L, 3) ? 3 : 0;
+    if (!a.table) check_pieces(L);
+    a.sent = 0;
+    a.range = range_of(first, -1, count_bytes(L, &a, a.table ? 1 : 3));
+    left = a.range.size;
+    err = send_gathered(L, s, &a);
+    return err ? ls_fail_io(L, err) : push_next_place(L, first, a.sent, left);
+}
+
+/* sock:sendrest(first, data, ...) -> true | next | false | nil, message, name;  data: an array stands alone */
+static int sock_sendrest(lua_State *L) {
+    const ls_Socket *s = ls_socket_self(L);
+    size_t len;
+    const char *data = lua_gettop(L) == 3 && lua_tonumber(L, 2) == 1 ? lua_tolstring(L, 3, &len) : NULL;
+    ssize_t sent;
+    if (!LS_LIKELY(data != NULL)) return send_pieces(L, s);
+    sent = ls_fd_sendonce(s->fd, data, len, NULL);
+    if (!LS_LIKELY(sent >= 0)) return errno == EINTR || errno == ENOTSOCK ? send_pieces(L, s) : ls_fail_io(L, errno);
+    return push_next_place(L, 1, (size_t)sent, len);
 }
 
 /* ---- to an address ---- */
@@ -291,6 +349,7 @@ static int sock_sendfile(lua_State *L) {
 
 const luaL_Reg ls_send_methods[] = {
     { "send", sock_send },
+    { "sendrest", sock_sendrest },
     { "sendto", sock_sendto },
     { "sendfile", sock_sendfile },
     { NULL, NULL },

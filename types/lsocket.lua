@@ -406,6 +406,15 @@ function Socket:peek(size) end
 ---@return string? name                 the error's symbol: "EPIPE", "EMSGSIZE"
 function Socket:send(data, first, last) end
 
+---Sends what is left of several pieces, from a byte on.
+---@param first integer                       byte position in all that follows, from 1 on
+---@param data string | number | (string | number)[]  an array stands alone
+---@param ... string | number                 further pieces
+---@return true | integer | false | nil next  true: the system has taken all; false: no room; else the first byte left
+---@return string? message                    the system's text
+---@return string? name                       the error's symbol: "EPIPE", "EMSGSIZE"
+function Socket:sendrest(first, data, ...) end
+
 ---Sends a datagram to an address. A host name is looked up, which blocks. A stream ignores the address.
 ---@param data string | number          a number is sent as its text
 ---@param address string                address, path, `@` and an abstract name, or host name

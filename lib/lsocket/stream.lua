@@ -14,20 +14,22 @@ local MOST = 2147483647 -- what can be asked for
 local LIMIT = 1048576  -- the longest line or record, where nothing else is said
 local BURST = 64       -- calls in a row that need not wait; then the other tasks have their turn
 
-local streak = 0       -- calls since a task has last waited
+local streak = 0       -- such calls since a task has last waited
 
 -- ---- making one ----
 
+local recv, sendrest   -- the methods of sockets, known when there is one
+
 -- stream.new(socket [, options]) -> stream;  options.max: bytes of the longest line or record
+-- Further fields are there when they are needed: queue: the tasks that want to write after the one that does; failure:
+-- what ended the connection, where a write was told and no read yet: message and name.
 function stream.new(sock, options)
+  recv, sendrest = sock.recv, sock.sendrest
   local self = setmetatable({
     buffer = false,  -- what was received and not read yet; made when it is needed
-    dry = true,      -- the last call took all there was: wait before the next one
-    recv = sock.recv, send = sock.send, -- looked up once
+    dry = true,      -- false: the last call took all that it could, and there may be more
     writing = false, -- a task has begun to write and has not finished
     max = options and options.max or LIMIT,
-    queue = false,   -- the tasks that want to write after it
-    failure = false, -- what ended the connection, where a write was told and no read yet: message and name
     object = false, r = false, w = false, events = false,
   }, metatable)
   return tasks.watch(self, sock)
@@ -51,6 +53,7 @@ local function prepare(self)
     streak = 0
     return await_readable(self)
   end
+  self.dry = true -- until a call takes all that it can
   streak = streak + 1
   if streak > BURST then return pause() end
   return true
@@ -61,7 +64,7 @@ end
 local function cause(self, message, name)
   local failure = self.failure
   if message or not failure then return message, name end
-  self.failure = false
+  self.failure = nil
   return failure.message, failure.name
 end
 
@@ -73,11 +76,10 @@ local function fill(self)
     if not ok then return nil, message, name end
     ok, message, name = buffer:recv(self.object, SIZE)
     if ok then
-      self.dry = ok < SIZE
+      if ok >= SIZE then self.dry = false end
       return true
     end
     if ok == nil then return nil, cause(self, message, name) end
-    self.dry = true
   end
 end
 
@@ -185,9 +187,11 @@ end
 
 -- stream:readsome([max]) -> string | nil | nil, message, name
 function Stream:readsome(max)
-  if self.r then check_reader(self) end
   local buffer = self.buffer
-  if buffer and #buffer > 0 then return buffer:some(max) end
+  if buffer and #buffer > 0 then
+    check_reader(self)
+    return buffer:some(max)
+  end
   while true do
     local ok, message, name
     if self.dry then -- as prepare does
@@ -197,33 +201,16 @@ function Stream:readsome(max)
       ok, message, name = prepare(self)
     end
     if not ok then return nil, message, name end
-    ok, message, name = self.recv(self.object, max)
+    ok, message, name = recv(self.object, max)
     if ok then
-      self.dry = #ok < (max or SIZE)
+      if #ok >= (max or SIZE) then self.dry = false end
       return ok
     end
     if ok == nil then return at_end(nil, cause(self, message, name)) end
-    self.dry = true
   end
 end
 
 -- ---- writing ----
-
--- Several pieces as what send takes at once: an array of strings; and how many bytes that is.
-local function gather(pieces, count)
-  local strings, total = {}, 0
-  for i = 1, count do
-    local piece, kind = pieces[i], type(pieces[i])
-    if kind == "number" then
-      piece = tostring(piece)
-    elseif kind ~= "string" then
-      error(("bad argument #%d to 'write' (string expected, got %s)"):format(i, kind), 3)
-    end
-    strings[i] = piece
-    total = total + #piece
-  end
-  return strings, total
-end
 
 -- Waits for those that write already, and lets the next one begin.
 local function take_turn(self)
@@ -241,54 +228,47 @@ end
 
 local fatal = { ECONNRESET = true, ETIMEDOUT = true, EHOSTUNREACH = true, ENETUNREACH = true }
 
--- What a write answers when send has failed.
-local function fail(self, message, name, sent)
+-- What a write answers when the kernel refuses what is left from a place on.
+local function fail(self, message, name, first)
   if fatal[name] then self.failure = { message = message, name = name } end
-  return nil, message, name, sent
+  return nil, message, name, first - 1
 end
 
--- Sends from a place on: true | nil, message, name, bytes that have been taken
-local function send_rest(self, data, total, sent)
-  while sent < total do
+-- Sends the pieces from a place on: true | nil, message, name, bytes that have been taken
+local function send_rest(self, first, ...)
+  while first ~= true do
     local ok, message, name = await(self, "w")
-    if not ok then return nil, message, name, sent end
-    ok, message, name = self.send(self.object, data, sent + 1)
-    if ok == nil then return fail(self, message, name, sent) end
-    sent = sent + (ok or 0)
+    if not ok then return nil, message, name, first - 1 end
+    ok, message, name = sendrest(self.object, first, ...)
+    if ok == nil then return fail(self, message, name, first) end
+    first = ok or first
   end
   return true
 end
 
 -- The same in turn with other tasks.
-local function send_all(self, data, total, sent)
+local function send_in_turn(self, first, ...)
   local ok, message, name = take_turn(self)
   if not ok then return nil, message, name, 0 end
-  ok, message, name, sent = send_rest(self, data, total, sent)
+  local sent
+  ok, message, name, sent = send_rest(self, first, ...)
   give_turn(self)
   if ok then return true end
   return nil, message, name, sent
 end
 
 -- stream:write(data, ...) -> true: the kernel has taken it all | nil, message, name, bytes that it has taken
-function Stream:write(data, ...)
-  local total
-  if type(data) == "string" and select("#", ...) == 0 then
-    total = #data
-  elseif type(data) == "table" then
-    data, total = gather(data, #data)
-  else
-    data, total = gather({ data, ... }, select("#", ...) + 1)
-  end
+function Stream:write(...)
   streak = streak + 1
   if streak > BURST then
     local ok, message, name = pause()
     if not ok then return nil, message, name, 0 end
   end
-  if self.writing then return send_all(self, data, total, 0) end -- perhaps only since the pause
-  local sent, message, name = self.send(self.object, data)
-  if sent == total then return true end
-  if sent == nil then return fail(self, message, name, 0) end
-  return send_all(self, data, total, sent or 0)
+  if self.writing then return send_in_turn(self, 1, ...) end -- perhaps only since the pause
+  local next, message, name = sendrest(self.object, 1, ...)
+  if next == true then return true end
+  if next == nil then return fail(self, message, name, 1) end
+  return send_in_turn(self, next or 1, ...)
 end
 
 -- ---- the rest ----

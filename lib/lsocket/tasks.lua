@@ -101,22 +101,18 @@ local function line_up(task, a, b, c)
   return yield(PARKED)
 end
 
-local function is_interrupted(task)
-  return task.canceled or task.expired
-end
-
--- What a wait answers instead of waiting. The others have their turn first, so that a task that does not heed the
--- answer keeps nobody from running.
+-- What a wait answers instead of waiting: task.pending, which is TIMED_OUT until the deadline's end, CANCELED once, or
+-- false. The others have their turn first, so that a task that does not heed the answer keeps nobody from running.
 local function interrupt(task)
-  if not task.canceled then return line_up(task, nil, TIMED_OUT, "ETIMEDOUT") end
-  task.canceled = false
+  if task.pending == TIMED_OUT then return line_up(task, nil, TIMED_OUT, "ETIMEDOUT") end
+  task.pending = task.due and task.due <= clock() and TIMED_OUT
   return line_up(task, nil, CANCELED, "ECANCELED")
 end
 
 -- Gives the others their turn: true | nil, message, name
 function tasks.pause()
   local task = this()
-  if is_interrupted(task) then return interrupt(task) end
+  if task.pending then return interrupt(task) end
   return line_up(task, true)
 end
 
@@ -140,7 +136,7 @@ end
 function tasks.sleep(seconds)
   if seconds <= 0 then return tasks.pause() end
   local task = this()
-  if is_interrupted(task) then return interrupt(task) end
+  if task.pending then return interrupt(task) end
   arm(task, seconds)
   local slept, message, name = park(task)
   disarm(task)
@@ -169,7 +165,7 @@ local function sound(task, now)
   local due = task.due
   if not due then return end
   if due > now then return set_alarm(task, due) end
-  task.expired = true
+  task.pending = task.pending or TIMED_OUT
   wake(task, nil, TIMED_OUT, "ETIMEDOUT")
 end
 
@@ -188,7 +184,7 @@ end
 -- Waits at the end of the queue: true | false (somebody armed a timer) | nil, message, name
 function tasks.queue(queue)
   local task = this()
-  if is_interrupted(task) then return interrupt(task) end
+  if task.pending then return interrupt(task) end
   queue[#queue + 1] = task
   local ok, message, name = park(task)
   for i = ok and 0 or #queue, 1, -1 do
@@ -260,13 +256,13 @@ end
 -- What a task's coroutine runs. It is started at once, to hold the arguments, but goes on when it has its turn.
 local function body(task, fn, ...)
   yield(PARKED)
-  if task.canceled then return keep(task, nil, CANCELED, "ECANCELED") end
+  if task.pending then return keep(task, nil, CANCELED, "ECANCELED") end
   return keep(task, fn(...))
 end
 
 function tasks.spawn(fn, ...)
   local thread = create(body)
-  local task = { thread = thread, inner = thread, parked = true, canceled = false, due = false, expired = false }
+  local task = { thread = thread, inner = thread, parked = true, pending = false, due = false }
   setmetatable(task, metatable)
   resume(thread, task, fn, ...)
   waiting[waits + 1] = task -- first, as wake does it
@@ -293,6 +289,7 @@ end
 
 -- The task's coroutine has stopped, but not to wait: it has ended, or user code has yielded, which is a pause.
 local function stopped(task, ok, problem)
+  current = nil
   if ok and status(task.thread) ~= "dead" then
     task.parked = true
     return wake(task)
@@ -344,7 +341,7 @@ function Task:cancel()
   if self.parked then
     wake(self, nil, CANCELED, "ECANCELED")
   else
-    self.canceled = true
+    self.pending = CANCELED
   end
   return true
 end
@@ -354,20 +351,19 @@ end
 -- A deadline's function has ended; the deadline around it, if there is one, holds again.
 local function leave(task, around, ok, ...)
   task.due = around
-  if task.expired then
-    task.expired = around and around <= clock()
-    if around and not task.expired then set_alarm(task, around) end
-  end
+  if task.pending == TIMED_OUT then task.pending = false end
+  if around and not task.alarm.place then set_alarm(task, around) end
   if not ok then error((...), 0) end
   return ...
 end
 
--- task.due is the earliest of its deadlines, or false; task.expired: it has passed.
+-- task.due is the earliest of its deadlines, or false.
 function tasks.deadline(seconds, fn, ...)
   local task = this()
   local around, due = task.due, clock() + seconds
   if around and around <= due then return fn(...) end
-  if seconds > 0 then set_alarm(task, due) else task.expired = true end
+  set_alarm(task, due)
+  if seconds <= 0 then task.pending = task.pending or TIMED_OUT end
   task.due = due -- last, as memory may end in set_alarm
   return leave(task, around, protect(fn, ...))
 end
@@ -444,20 +440,18 @@ end
 function tasks.await(watch, events)
   local task = this()
   check_free(watch, events)
-  if is_interrupted(task) then return interrupt(task) end
+  if task.pending then return interrupt(task) end
   local ok, message, name = enter(task, watch, events)
   if ok then ok, message, name = park(task) end
   exit(watch, events)
   return ok, message, name
 end
 
--- The same for reading alone, which is what most waits are: all in one function. After an event handle has the
+-- The same for reading alone, which is what most waits are: all in one function. After an event resume_readers has the
 -- poller told, should nobody wait for the next one.
 function tasks.await_readable(watch)
   local task = current
-  if not task or watch.r or is_interrupted(task) or running() ~= task.inner then
-    return tasks.await(watch, "r")
-  end
+  if not task or watch.r or task.pending or running() ~= task.inner then return tasks.await(watch, "r") end
   watch.r = task
   if watch.events ~= "r" then
     local ok, message, name = update(watch)
@@ -480,7 +474,7 @@ end
 function tasks.await_any(watches, events)
   local task = this()
   for _, watch in ipairs(watches) do check_free(watch, events) end
-  if is_interrupted(task) then return interrupt(task) end
+  if task.pending then return interrupt(task) end
   local ok, message, name
   for _, watch in ipairs(watches) do
     ok, message, name = enter(task, watch, events)
@@ -537,27 +531,31 @@ local function go_on()
     task.a, task.b, task.c = nil, nil, nil
     current = task
     local ok, token = resume(task.thread, a, b, c)
-    current = nil
     if token ~= PARKED then stopped(task, ok, token) end
   end
+  current = nil
 end
 
-local function handle(watches, side)
+local function resume_readers(watches)
   for i = 1, #watches do
     local watch = watches[i]
-    local task = watch[side]
+    local task = watch.r
     if task and task.parked then
       task.parked = false
       current = task
-      local ok, token = resume(task.thread, side, watch)
-      if token ~= PARKED then
-        current = nil
-        stopped(task, ok, token)
-      end
-      if not watch[side] then lapse(watch) end
+      local ok, token = resume(task.thread, "r", watch)
+      if token ~= PARKED then stopped(task, ok, token) end
+      if not watch.r then lapse(watch) end
     end
   end
   current = nil
+end
+
+local function wake_writers(watches)
+  for i = 1, #watches do
+    local watch = watches[i]
+    if watch.w then wake(watch.w, "w", watch) end
+  end
 end
 
 local function tidy()
@@ -590,8 +588,8 @@ local function turn(timeout)
   end
   local r, w, name = wait(poller, left, readable, writable)
   if r then
-    if r[1] then handle(r, "r") end
-    if w[1] then handle(w, "w") end
+    if r[1] then resume_readers(r) end
+    if w[1] then wake_writers(w) end
   elseif r == nil and name ~= "EINTR" then
     error(w, 0)
   end

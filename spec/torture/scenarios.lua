@@ -3,6 +3,7 @@
 -- What a scenario opens and does not close is left to the collector.
 local HERE = "127.0.0.1"
 local NAME = "feed.example" -- the same, of spec/hosts: one that has no other address
+local unpack = table.unpack or unpack -- luacheck: ignore 143
 local scenarios = {}
 
 local function add(name, play) scenarios[#scenarios + 1] = { name, play } end
@@ -270,6 +271,17 @@ add("an array", function(t, ls)
   for i = 1, 60 do list[i] = i % 3 == 0 and long or i end
   local text = table.concat(list)
   send_all(t, client, list, #text)
+  t.check(receive(t, server, #text) == text, "the data is another")
+end)
+
+add("pieces", function(t, ls)
+  local client, server = tcp(t, ls)
+  local long = ("l"):rep(100)
+  for _, pieces in ipairs { { "one" }, { "pieces of ", long, 1 }, { { "an array of ", long, 2 } } } do
+    local first = 1
+    while first ~= true do first = t.io(client, "w", "sendrest", first, unpack(pieces)) end
+  end
+  local text = "onepieces of " .. long .. 1 .. "an array of " .. long .. 2
   t.check(receive(t, server, #text) == text, "the data is another")
 end)
 
