@@ -6,7 +6,7 @@ local answer = {
   patience = 10, -- seconds for taking each piece of it
 }
 
-local LEFT, LINGER = 16777216, 2 -- bytes and seconds that a client goes on with after the last answer
+local LEFT, LINGER = 16777216, 2 -- bytes and seconds of what comes after the last answer
 local reasons = {
   [200] = "OK", [400] = "Bad Request", [404] = "Not Found", [405] = "Method Not Allowed",
   [408] = "Request Timeout", [413] = "Content Too Large", [417] = "Expectation Failed",
@@ -47,7 +47,7 @@ end
 
 -- Answers: true; nil: the client does not take it. content: what the handler gave as the body.
 function answer.send(client, request, status, content, length)
-  content = content or reasons[status] .. "\n"
+  content = content or (reasons[status] or "") .. "\n"
   local whole = type(content) == "string"
   if whole then length = #content end
   if not length and request.old then request.keep = false end -- it ends where the connection does
@@ -57,8 +57,8 @@ function answer.send(client, request, status, content, length)
   return ok and write_pieces(client, content, length or request.old)
 end
 
--- Ends a connection. To close at once, while more of what the client has to say is on its way, could
--- destroy the last answer: throw that away for a while.
+-- Ends a connection. To close at once, while more of what the client has to say is on its way,
+-- could destroy the last answer: throw that away for a while.
 function answer.finish(client)
   client:shutdown("w")
   loop.deadline(LINGER, function()

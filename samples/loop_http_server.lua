@@ -1,6 +1,6 @@
--- A web server on lsocket.loop: / says hello, /echo gives back what is sent to it, /bytes/N is N bytes long, and
--- /chunks/N too, but comes in chunks.
--- Usage: lua loop_http_server.lua [port [seconds]]        port 0: one that is free; without a port: 16080
+-- A web server on lsocket.loop: / says hello, /echo gives back what is sent to it, /bytes/N is N
+-- bytes long, and /chunks/N too, but comes in chunks.
+-- Usage: lua loop_http_server.lua [port [seconds]]        port 0: one that is free; default: 16080
 -- seconds: how long a client may take for a header, for a body, and for taking an answer
 package.path = (arg[0]:match("^.*/") or "./") .. "?.lua;" .. package.path
 local answer = require "loop_http_answer"
