@@ -5,13 +5,13 @@
 package.path = (arg[0]:match("^.*/") or "./") .. "?.lua;" .. package.path
 local answer = require "loop_http_answer"
 local httpd = require "loop_httpd"
-local request = require "loop_http_request"
+local reader = require "loop_http_request"
 local loop = require "lsocket.loop"
 
 io.stdout:setvbuf("line")
 local seconds = tonumber(arg[2])
 if seconds then
-  request.patience, request.body_patience, answer.patience = seconds, seconds, seconds
+  reader.patience, reader.body_patience, answer.patience = seconds, seconds, seconds
 end
 
 local BLOCK = ("0123456789abcdef"):rep(4096)
