@@ -1,12 +1,13 @@
--- A chat: what one says, all hear. Try it with several times: nc 127.0.0.1 16005. The first line is one's name.
--- Usage: lua chat.lua [port]       port 0: one that is free
+-- A chat: what one says, all hear. The first line is one's name.
+-- Usage: lua chat.lua [port]       port 0: one that is free; then several times: nc 127.0.0.1 16005
 local loop = require "lsocket.loop"
 
 io.stdout:setvbuf("line")
 local MOST = 262144  -- bytes that may wait for one who does not read them; then he has to go
-local members = {}   -- name -> { client = , queue = what waits for him, size = bytes of it, writing = , gone = }
+local members = {}   -- name -> { client, queue: what waits for him, size: its bytes, writing, gone }
 
--- Writes what waits for a member, and what is said meanwhile. One who reads slowly holds up this task, and no other.
+-- Writes what waits for a member, and what is said meanwhile. One who reads slowly holds up this
+-- task, and no other.
 local function deliver(member)
   while member.queue[1] do
     local text = table.concat(member.queue)
@@ -40,7 +41,9 @@ end
 -- The first line; a stranger may send anything.
 local function read_name(client)
   local name = client:read()
-  if not name or #name > 20 or not name:find("^[%w._-]+$") then return nil, "letters and digits, please" end
+  if not name or #name > 20 or not name:find("^[%w._-]+$") then
+    return nil, "letters and digits, please"
+  end
   if members[name] then return nil, "somebody has that name" end
   return name
 end
@@ -63,7 +66,7 @@ local function talk(client)
 end
 
 loop.run(function()
-  local options = { limit = 1000, max = 1000, sndbuf = 65536 } -- sndbuf: what the kernel keeps for each
+  local options = { limit = 1000, max = 1000, sndbuf = 65536 } -- sndbuf: the kernel's, for each
   local server, message = loop.serve("127.0.0.1", arg[1] or 16005, talk, options)
   if not server then
     io.stderr:write("chat: ", message, "\n")

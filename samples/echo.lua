@@ -1,5 +1,6 @@
 -- An echo server: sends back what its clients send, to all of them at the same time.
--- Usage: lua echo.lua [port [seconds]]       port 0: one that is free; a client that is silent so long is let go
+-- Usage: lua echo.lua [port [seconds]]       port 0: one that is free
+-- seconds: a client that is silent so long is let go
 local loop = require "lsocket.loop"
 
 io.stdout:setvbuf("line")

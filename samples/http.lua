@@ -73,9 +73,9 @@ local TOKEN = "[%w!#$%%&'*+.^_`|~-]+"
 local function parse_headers(lines)
   local headers = {}
   for line in lines do
-    local name, value = line:match("^(" .. TOKEN .. "):[ \t]*(.-)[ \t]*$")
+    local name, value = line:match("^(" .. TOKEN .. "):[ \t]*(.*)$")
     if not name or value:gsub("\t", ""):find("%c") then return nil end
-    name = name:lower()
+    name, value = name:lower(), value:match("^.*[^ \t]") or ""
     headers[name] = headers[name] and headers[name] .. ", " .. value or value
   end
   return headers

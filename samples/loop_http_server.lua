@@ -1,15 +1,18 @@
--- A web server on lsocket.loop: / says hello, /echo gives back what is sent to it, /bytes/N is N bytes long, and
--- /chunks/N too, but comes in chunks.
--- Usage: lua loop_http_server.lua [port [seconds]]        port 0: one that is free; without a port: 16080
+-- A web server on lsocket.loop: / says hello, /echo gives back what is sent to it, /bytes/N is N
+-- bytes long, and /chunks/N too, but comes in chunks.
+-- Usage: lua loop_http_server.lua [port [seconds]]        port 0: one that is free; default: 16080
 -- seconds: how long a client may take for a header, for a body, and for taking an answer
 package.path = (arg[0]:match("^.*/") or "./") .. "?.lua;" .. package.path
 local answer = require "loop_http_answer"
 local httpd = require "loop_httpd"
+local reader = require "loop_http_request"
 local loop = require "lsocket.loop"
 
 io.stdout:setvbuf("line")
 local seconds = tonumber(arg[2])
-if seconds then httpd.patience, httpd.body_patience, answer.patience = seconds, seconds, seconds end
+if seconds then
+  reader.patience, reader.body_patience, answer.patience = seconds, seconds, seconds
+end
 
 local BLOCK = ("0123456789abcdef"):rep(4096)
 

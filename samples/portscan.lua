@@ -1,5 +1,7 @@
--- Which TCP ports of a host are open? Connects to many at a time. Ask before you do it to somebody else's host.
--- Usage: lua portscan.lua host ports [limit [seconds]]      lua portscan.lua localhost 22,80,8000-8999 200 2
+-- Which TCP ports of a host are open? Connects to many at a time. Ask before you do it to somebody
+-- else's host.
+-- Usage: lua portscan.lua host ports [limit [seconds]]
+--        lua portscan.lua localhost 22,80,8000-8999 200 2
 -- limit: connections at a time; seconds: how long to wait for each
 local loop = require "lsocket.loop"
 
@@ -69,6 +71,8 @@ loop.run(function()
   local open, refused, silent = counts.open or 0, counts.ECONNREFUSED or 0, counts.ETIMEDOUT or 0
   print(("%d open, %d refused, %d silent"):format(open, refused, silent))
   for name, count in pairs(counts) do
-    if name:find("^E") and name ~= "ECONNREFUSED" and name ~= "ETIMEDOUT" then print(count .. " failed: " .. name) end
+    if name ~= "open" and name ~= "ECONNREFUSED" and name ~= "ETIMEDOUT" then
+      print(count .. " failed: " .. name)
+    end
   end
 end)

@@ -1,4 +1,5 @@
--- A TCP proxy: whoever connects to it is connected to another server, and what either side sends goes to the other.
+-- A TCP proxy: whoever connects to it is connected to another server, and what either side sends
+-- goes to the other.
 -- Usage: lua proxy.lua port host port        port 0: one that is free
 local loop = require "lsocket.loop"
 

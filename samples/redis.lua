@@ -1,66 +1,61 @@
 -- A client of Redis, which sends all its commands at once and then prints their answers.
--- Usage: lua redis.lua host port command...       lua redis.lua localhost 6379 "set colour green" "get colour"
+-- Usage: lua redis.lua host port command...        lua redis.lua localhost 6379 "get colour" "ping"
 local loop = require "lsocket.loop"
 
 -- A command as the server wants it: an array of strings, in which any byte may be.
-local function encode(words)
-  local pieces = { "*" .. #words .. "\r\n" }
-  for _, word in ipairs(words) do table.insert(pieces, "$" .. #word .. "\r\n" .. word .. "\r\n") end
-  return table.concat(pieces)
+local function encode(command)
+  local pieces, count = {}, 0
+  for word in command:gmatch("%S+") do
+    count = count + 1
+    pieces[count] = "$" .. #word .. "\r\n" .. word .. "\r\n"
+  end
+  return "*" .. count .. "\r\n" .. table.concat(pieces)
 end
 
--- ---- answers: a string, a number, a list, false (nothing is there), { error = } | nil, message ----
+-- ---- answers: a string, a number, a list, false (nothing is there) or { error = } ----
 
-local function nonsense(text)
-  return nil, ("what is this? %q"):format(text:sub(1, 40))
+local function check(is_good, text)
+  if not is_good then error(("what is this? %q"):format(text:sub(1, 40)), 0) end
 end
-
-local read_answer
 
 local function read_bytes(redis, count)
   local data, message = redis:read(count + 2)
-  if not data or #data < count + 2 then return nil, message or "the answer is cut off" end
-  if data:sub(-2) ~= "\r\n" then return nonsense(data:sub(-2)) end
+  if not data or #data < count + 2 then error(message or "the answer is cut off", 0) end
+  check(data:sub(-2) == "\r\n", data:sub(-2))
   return data:sub(1, -3)
 end
 
-local function read_list(redis, count, depth)
-  local list = {}
-  for i = 1, count do
-    local value, message = read_answer(redis, depth)
-    if value == nil then return nil, message end
-    list[i] = value
-  end
-  return list
-end
-
-function read_answer(redis, depth)
+local function read_answer(redis, depth)
   local line, message = redis:read("L")
-  if not line then return nil, message or "the server has closed the connection" end
+  if not line then error(message or "the server has closed the connection", 0) end
   local kind, text = line:match("^([-+:$*])(.*)\r\n$")
   if kind == "+" then return text end
   if kind == "-" then return { error = text } end
-  local number = kind and text:find("^%-?%d+$") and tonumber(text)
-  if not number then return nonsense(line) end
+  check(kind and text:find("^%-?%d+$"), line)
+  local number = tonumber(text)
   if kind == ":" then return number end
   if number == -1 then return false end
-  if number < 0 or number > 2^29 or depth > 8 then return nonsense(line) end
+  check(number >= 0 and number <= 2^29 and depth <= 8, line)
   if kind == "$" then return read_bytes(redis, number) end
-  return read_list(redis, number, depth + 1)
+  local list = {}
+  for i = 1, number do list[i] = read_answer(redis, depth + 1) end
+  return list
 end
 
--- Sends commands, and reads their answers meanwhile: a server whose answers nobody reads would stop to read, too.
+-- Sends commands, and reads their answers meanwhile: a server whose answers nobody reads would stop
+-- to read, too.
 local function pipeline(redis, commands)
-  local encoded = {}
-  for i, words in ipairs(commands) do encoded[i] = encode(words) end
-  loop.spawn(redis.write, redis, table.concat(encoded)) -- if it fails, so does the reading
-  return read_list(redis, #commands, 0)
+  loop.spawn(redis.write, redis, table.concat(commands)) -- if it fails, so does the reading
+  local answers = {}
+  for i = 1, #commands do answers[i] = read_answer(redis, 0) end
+  return answers
 end
 
 -- ---- the program ----
 
 local function show(value, indent)
-  if type(value) ~= "table" then return print(indent .. (value == false and "(nothing)" or tostring(value))) end
+  if value == false then value = "(nothing)" end
+  if type(value) ~= "table" then return print(indent .. value) end
   if value.error then return print(indent .. "error: " .. value.error) end
   print(indent .. #value .. ":")
   for _, element in ipairs(value) do show(element, indent .. "  ") end
@@ -72,18 +67,14 @@ local function give_up(message)
 end
 
 local commands = {}
-for i = 3, #arg do
-  commands[i - 2] = {}
-  for word in arg[i]:gmatch("%S+") do table.insert(commands[i - 2], word) end
-end
+for i = 3, #arg do commands[i - 2] = encode(arg[i]) end
 if not commands[1] then give_up("usage: redis.lua host port command...") end
 
 loop.run(function()
-  local redis, message = loop.deadline(10, loop.connect, arg[1], arg[2])
-  if not redis then give_up(message) end
-  local answers
-  answers, message = loop.deadline(10, pipeline, redis, commands)
-  redis:close()
-  if not answers then give_up(message) end
+  local redis, problem = loop.deadline(10, loop.connect, arg[1], arg[2])
+  if not redis then give_up(problem) end
+  local ok, answers = loop.pcall(loop.deadline, 10, pipeline, redis, commands)
+  if not ok then give_up(answers) end
   for _, answer in ipairs(answers) do show(answer, "") end
+  redis:close()
 end)

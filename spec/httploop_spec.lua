@@ -175,6 +175,20 @@ describe("samples/loop_http_server.lua", function()
     end)
   end)
 
+  it("refuses at once what a pattern could match in many ways", function()
+    with_server(function(port)
+      local text = request("GET", "/", "A:" .. (" "):rep(8000) .. ("a"):rep(8000) .. NUL)
+      in_loop(function() -- all of them in the time of one
+        for _ = 1, helper.scale(40) do
+          local client = assert(loop.connect("127.0.0.1", port))
+          client:write(text)
+          assert.equal("400", answers(assert(client:read "a")))
+          client:close()
+        end
+      end)
+    end)
+  end)
+
   it("refuses malformed and endless chunks", function()
     with_server(function(port)
       for chunks, status in pairs {
