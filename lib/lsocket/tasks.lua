@@ -215,9 +215,10 @@ local function remember(task, problem, thread)
   task.cause = { problem = problem, trace = debug.traceback(thread, tostring(problem)) }
 end
 
--- Calls a function that may wait: true and its results, or false and the error, whose origin is remembered. Lua 5.1 has
--- no pcall that lets a coroutine yield: there the function runs in one of its own, whose waits are handed on.
-local protect
+-- protect(fn, handler, ...) calls a function that may wait: true and its results, or false and the error, whose origin
+-- is remembered. Lua 5.1 has no xpcall that lets a coroutine yield: there the function runs in one of its own, whose
+-- waits are handed on.
+local protect, handler = xpcall, nil
 tasks.pcall = pcall
 if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then
   local function forward(task, outer, thread, ok, ...)
@@ -229,20 +230,18 @@ if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then
     return ok, ...
   end
 
-  function protect(fn, ...)
+  function protect(fn, _, ...)
     local thread, task = create(function(...) return fn(...) end), current
     local outer = task and task.inner
     if task then task.inner = thread end
     return forward(task, outer, thread, resume(thread, ...))
   end
-  tasks.pcall = protect
+  function tasks.pcall(fn, ...) return protect(fn, nil, ...) end
 else
-  local function handler(problem)
+  function handler(problem)
     if current then remember(current, problem, running()) end
     return problem
   end
-
-  function protect(fn, ...) return xpcall(fn, handler, ...) end
 end
 
 -- ---- tasks ----
@@ -365,7 +364,7 @@ function tasks.deadline(seconds, fn, ...)
   set_alarm(task, due)
   if seconds <= 0 then task.pending = task.pending or TIMED_OUT end
   task.due = due -- last, as memory may end in set_alarm
-  return leave(task, around, protect(fn, ...))
+  return leave(task, around, protect(fn, handler, ...))
 end
 
 -- ---- watches ----
