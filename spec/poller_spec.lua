@@ -118,7 +118,8 @@ local function describe_backend(backend)
       if jit then jit.off() end -- it allocates while it compiles
       collectgarbage()
       collectgarbage "stop"
-      local before, after = nil, wait_often() -- lets the stack grow, which the collector may have shrunk
+      local before
+      local after = wait_often() -- lets the stack grow, which the collector may have shrunk
       local tries = 0
       repeat -- what allocates once is not the poller
         tries = tries + 1
