@@ -15,8 +15,8 @@ enum {
     SEGMENTED = 65487   /* and their bytes: what IPv6 leaves of 64 KiB */
 };
 
-/* Roomy: what other options tell about a message stands before the length of its segments. A cmsghdr, which may end in a
-   flexible array, must not be a member of a member. */
+/* Roomy: what other options tell about a message stands before the length of its segments. In C99 a cmsghdr, which may
+   end in a flexible array, must not be a member of a member. */
 struct ls_Place {
     struct iovec iov;
     union {
