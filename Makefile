@@ -26,8 +26,8 @@ else
 LIBFLAG ?= -shared
 endif
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
-            -Wconversion
-override CFLAGS += -std=c99 -pthread -fPIC -fvisibility=hidden -fno-plt $(WARNINGS)
+            -Wconversion -Wcast-align -Wundef -Wformat=2 -Wredundant-decls -Wold-style-definition
+override CFLAGS += -std=c99 -pedantic -pthread -fPIC -fvisibility=hidden -fno-plt $(WARNINGS)
 
 SOURCES := $(wildcard src/*.c src/net/*.c)
 HEADERS := $(wildcard src/*.h src/net/*.h)

@@ -423,9 +423,8 @@ describe("a peer that never reads", function()
       assert.is_true(taken > 0 and taken < #data)
       if not helper.slow then assert.is_true(process.memory() - before < 2048) end
       for _ = 1, 10 do
-        local count
-        _, _, name, count = loop.deadline(0.001, connection.write, connection, data:sub(taken + 1))
-        assert.equal("ETIMEDOUT", name)
+        local _, _, symbol, count = loop.deadline(0.001, connection.write, connection, data:sub(taken + 1))
+        assert.equal("ETIMEDOUT", symbol)
         taken = taken + count
       end
       loop.spawn(function()

@@ -235,6 +235,12 @@ function helper.settle()
   collectgarbage()
 end
 
+-- Sets how long the collector rests ("pause") or how fast it works ("stepmul"), in per cent, and tells what that was.
+function helper.tune(name, value)
+  local known, before = pcall(collectgarbage, "set" .. name, value)
+  return known and before or collectgarbage("param", name, value) -- from Lua 5.5 on
+end
+
 -- Leaves something behind that runs this when the collector finds it.
 function helper.when_collected(run)
   -- On a stack of its own: on this one a forgotten register could keep it alive.

@@ -57,7 +57,7 @@ describe("getinterfaces", function()
   end)
 
   it("says all that is known of an address", function()
-    need.zones(pending)
+    need.netlink(pending)
     need.sandbox(pending)
     local index = process.interface "veth0"
     local four, six = find "10.11.0.1", find "fd11::1"

@@ -255,18 +255,18 @@ describe("lookup", function()
     for _ = 1, 5 do
       local lookup = lsocket.lookup "twofaced.example"
       helper.readable(lookup)
-      local pause = collectgarbage("setpause", 1)
+      local pause = helper.tune("pause", 1)
       collectgarbage() -- from here on it never rests
       helper.when_collected(function() lookup:cancel() end)
       for _ = 1, 1000 do
         local list = lookup:result()
         if not list then break end
         if not (#list == 2 and list[1].addr == "127.0.0.1" and list[2].addr == "fd99::1") then
-          collectgarbage("setpause", pause)
+          helper.tune("pause", pause)
           error "the list has changed"
         end
       end
-      collectgarbage("setpause", pause)
+      helper.tune("pause", pause)
       collectgarbage() -- where the collector has not come so far
       fails("ECANCELED", lookup:result())
     end
@@ -274,7 +274,7 @@ describe("lookup", function()
 
   it("tells no list that is gone where a finalizer finalizes it while the list is told", function()
     need.sandbox(pending)
-    local pause = collectgarbage("setpause", 1)
+    local pause = helper.tune("pause", 1)
     local wrong
     for i = 1, 100 do
       local lookup = lsocket.lookup "twofaced.example"
@@ -287,7 +287,7 @@ describe("lookup", function()
       end
       collectgarbage(i == 1 and "collect" or "step") -- from here on it never rests
     end
-    collectgarbage("setpause", pause)
+    helper.tune("pause", pause)
     assert.is_falsy(wrong)
   end)
 

@@ -266,13 +266,13 @@ describe("an array of strings", function()
       list, sending = strings(200, 100, 200), false
       for i = 201, 5000 do list[i] = i + 0.5 end -- which become strings and garbage, in the same system call
       local whole = table.concat(list)
-      local pause, factor = collectgarbage("setpause", 1), collectgarbage("setstepmul", 1000)
+      local pause, factor = helper.tune("pause", 1), helper.tune("stepmul", 1000)
       collectgarbage() -- from here on it never rests
       helper.when_collected(clear)
       sending = true
       local count = near:send(list) or 0
-      collectgarbage("setpause", pause)
-      collectgarbage("setstepmul", factor)
+      helper.tune("pause", pause)
+      helper.tune("stepmul", factor)
       assert.is_true(whole:sub(1, count) == (count == 0 and "" or helper.receive(far, count)))
     end
   end)

@@ -4,6 +4,7 @@
 -- other: they take records from another buffer.
 -- Exit status 1 where a record is lost, comes twice, late or damaged.
 local lsocket = require "lsocket"
+local helper = require "spec.helper"
 
 local method, size, rounds = arg[1], tonumber(arg[2]), tonumber(arg[3])
 local buffer = lsocket.buffer()
@@ -25,8 +26,8 @@ end
 local records = {}
 for i = 1, 2 * rounds do records[i] = i .. (" "):rep(size) .. "\n" end
 
-collectgarbage("setpause", 0)
-collectgarbage("setstepmul", 1000)
+helper.tune("pause", 0)
+helper.tune("stepmul", 1000)
 collectgarbage() -- or the old pause would come first
 
 local added, seen, count = 0, {}, 0

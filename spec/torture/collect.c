@@ -43,6 +43,17 @@ static void push_sentinel(lua_State *L) {
     lua_setmetatable(L, -2);
 }
 
+/* How long it rests and how fast it works, in per cent. */
+static void set_pace(lua_State *L, int pause, int speed) {
+#if LUA_VERSION_NUM >= 505
+    lua_gc(L, LUA_GCPARAM, LUA_GCPPAUSE, pause);
+    lua_gc(L, LUA_GCPARAM, LUA_GCPSTEPMUL, speed);
+#else
+    lua_gc(L, LUA_GCSETPAUSE, pause);
+    lua_gc(L, LUA_GCSETSTEPMUL, speed);
+#endif
+}
+
 static void hook(lua_State *L, lua_Debug *where) {
     (void)where;
     lua_gc(L, LUA_GCCOLLECT, 0);
@@ -58,13 +69,13 @@ void collect_always(lua_State *L, int instructions) {
     set_function(L);
     push_sentinel(L);
     lua_pop(L, 1);
-    lua_gc(L, LUA_GCSETPAUSE, 0);
-#if LUA_VERSION_NUM >= 504
-    lua_gc(L, LUA_GCINC, 0, 1000, 40); /* as much work as 2^40 bytes ask for; 0: the pause stays */
-#elif LUA_VERSION_NUM >= 502
-    lua_gc(L, LUA_GCSETSTEPMUL, INT_MAX);
+#if LUA_VERSION_NUM == 504
+    set_pace(L, 0, 1000);
+    lua_gc(L, LUA_GCINC, 0, 0, 40); /* as much work as 2^40 bytes ask for; 0: that stays */
+#elif LUA_VERSION_NUM == 503 || LUA_VERSION_NUM == 502
+    set_pace(L, 0, INT_MAX);
 #else
-    lua_gc(L, LUA_GCSETSTEPMUL, 0); /* no end within a cycle */
+    set_pace(L, 0, 0); /* no end within a cycle */
 #endif
     lua_gc(L, LUA_GCCOLLECT, 0); /* or the usual pause would come first */
     if (instructions) lua_sethook(L, hook, LUA_MASKCOUNT, instructions);
@@ -74,8 +85,7 @@ void collect_rarely(lua_State *L) {
     lua_sethook(L, NULL, 0, 0);
     lua_pushnil(L);
     set_function(L);
-    lua_gc(L, LUA_GCSETPAUSE, USUAL);
-    lua_gc(L, LUA_GCSETSTEPMUL, USUAL);
+    set_pace(L, USUAL, USUAL);
 }
 
 long collect_cycles(void) { return cycles; }

@@ -236,7 +236,11 @@ static void call_scene(lua_State *L, const char *name, int results) {
 }
 
 static lua_State *new_state(void) {
+#if LUA_VERSION_NUM >= 505
+    lua_State *L = lua_newstate(alloc_for_lua, NULL, 1);
+#else
     lua_State *L = lua_newstate(alloc_for_lua, NULL);
+#endif
     luaL_openlibs(L);
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "preload");

@@ -15,11 +15,12 @@ enum {
     SEGMENTED = 65487   /* and their bytes: what IPv6 leaves of 64 KiB */
 };
 
-/* Roomy: what other options tell about a message stands before the length of its segments. */
+/* Roomy: what other options tell about a message stands before the length of its segments. In C99 a cmsghdr, which may
+   end in a flexible array, must not be a member of a member. */
 struct ls_Place {
     struct iovec iov;
     union {
-        struct cmsghdr header;
+        size_t aligned;
         char room[128];
     } control;
 };
@@ -245,7 +246,7 @@ typedef struct Chunk {
     ls_Addr names[CHUNK]; /* of those whose own address does not suit the socket */
 #if LS_HAVE_UDP_OFFLOAD
     union {
-        struct cmsghdr header;
+        size_t aligned;
         char room[CMSG_SPACE(sizeof(uint16_t))];
     } controls[CHUNK];
 #endif
