@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -36,6 +37,7 @@ int luaopen_lsocket(lua_State *L);
 enum {
     DESCRIPTORS = 256,
     SECONDS = 30,   /* for a run */
+    FRAMES = 50,    /* of the stack, told when it crashes */
     PASSED = 3,     /* the first descriptor that systemd passes */
     ALLOCATIONS = 5 /* the most for each cycle of a collector that does not rest */
 };
@@ -75,11 +77,23 @@ static const char *describe(void) {
     return text;
 }
 
-/* A crash, or a run that does not end. What is left undone here ends with the process. */
+/* A crash, or a run that does not end: where it was, for addr2line(1). What is left undone here ends with the process. */
 static void die(int number) {
-    printf("FAILED  %s: signal %d\n0 passed, 1 failed\n", describe(), number);
+    void *frames[FRAMES];
+    printf("FAILED  %s: signal %d (%s), %s thread\n", describe(), number, strsignal(number),
+           syscall(SYS_gettid) == getpid() ? "the main" : "another");
+    fflush(stdout);
+    backtrace_symbols_fd(frames, backtrace(frames, FRAMES), STDOUT_FILENO);
+    printf("0 passed, 1 failed\n");
     fflush(stdout);
     _exit(1);
+}
+
+/* An error that nothing catches, after which Lua aborts. */
+static int panic(lua_State *L) {
+    printf("FAILED  %s: an error outside of every call: %s\n", describe(), lua_tostring(L, -1));
+    fflush(stdout);
+    return 0;
 }
 
 static void complain(const char *problem) {
@@ -237,6 +251,7 @@ static void call_scene(lua_State *L, const char *name, int results) {
 
 static lua_State *new_state(void) {
     lua_State *L = lua_newstate(alloc_for_lua, NULL);
+    lua_atpanic(L, panic);
     luaL_openlibs(L);
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "preload");
@@ -421,7 +436,9 @@ static int count_missing(void) {
 
 static void watch_signals(void) {
     static const int numbers[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGALRM };
+    void *frame;
     size_t i;
+    backtrace(&frame, 1); /* loads what it needs, which it cannot in a crash */
     for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++) signal(numbers[i], die);
 }
 
