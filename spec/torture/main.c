@@ -464,7 +464,8 @@ int main(int argc, char **argv) {
         long before = injected;
         int wrong;
         lua_rawgeti(scenarios, 2, i);
-        order.scenario = lua_tostring(scenarios, -1);
+        order.scenario = lua_tostring(scenarios, -1); /* which stays, in the list */
+        lua_pop(scenarios, 1);
         if (only && strcmp(only, order.scenario) != 0) continue;
         wrong = run_plain();
         if (!wrong && !names) wrong = run_scenario();
