@@ -258,7 +258,7 @@ for kind, make in pairs(kinds) do
       collectgarbage()
       assert.is_true(sock:status())
       sock:close()
-      assert.is_true(process.count() <= before) -- a lookup that was dropped earlier may have ended meanwhile
+      helper.closes(before)
     end)
   end)
 end
@@ -295,7 +295,8 @@ local function impostors(type, disguise)
   return list
 end
 
--- Calls the methods with each of them. What it leaves behind is garbage when it returns, in every Lua.
+-- Calls the methods with each of them; answers how many descriptors there are more. What it leaves behind is garbage
+-- when it returns, in every Lua.
 local function try_impostors(type)
   local true_ones = {}
   local things = impostors(type, function(thing, metatable)
@@ -310,20 +311,24 @@ local function try_impostors(type)
       assert.truthy(text:find(type .. " expected, got ", 1, true), text)
     end
   end
-  assert.equal(opened, process.count())
+  local more = process.count() - opened
   for thing, metatable in pairs(true_ones) do debug.setmetatable(thing, metatable or nil) end
   for _, thing in ipairs(things) do
     if io.type(thing) == "file" then assert(thing:write "") end
   end
+  return more
 end
 
 for type, kind in pairs(OWN) do
   describe("the methods of a " .. type, function()
     it("raise for anything else, even with the metatable of a " .. type .. ", and leave it alone", function()
       need.proc(pending)
-      local before = process.count()
-      try_impostors(type)
-      assert.equal(before, process.count())
+      local before, tries, more = process.count(), 0, nil
+      repeat -- a look-up that was dropped earlier may close its files meanwhile
+        more, tries = try_impostors(type), tries + 1
+      until more == 0 or tries == 5
+      assert.equal(0, more)
+      helper.closes(before)
     end)
 
     it("do not crash when its own metatable is gone", function()
