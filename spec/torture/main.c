@@ -140,7 +140,7 @@ static int count_threads(void) {
 static void await_threads(void) {
     struct timespec moment = { 0, 100000 };
     int i;
-    for (i = 0; i < 20000 && count_threads() > 1; i++) nanosleep(&moment, NULL);
+    for (i = 0; i < 200000 && count_threads() > 1; i++) nanosleep(&moment, NULL);
 }
 
 /* ---- the table "torture", which scene.lua has ---- */
