@@ -11,15 +11,9 @@ after_each(helper.remove_paths)
 describe("a backlog", function()
   local function wait_tcp(...)
     local listener, port = helper.bind(...)
-    local clients, connected = {}, 0
-    repeat
-      clients[#clients + 1] = assert(lsocket.connect("127.0.0.1", port))
-      local is_one = helper.is_writable(clients[#clients], 0.05)
-      if is_one then connected = connected + 1 end
-    until not is_one or connected > 20
-    for _, client in ipairs(clients) do client:close() end
+    local count = helper.count_waiting(port)
     listener:close()
-    return connected
+    return count
   end
 
   local function wait_unix(path, ...)

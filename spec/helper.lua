@@ -339,6 +339,18 @@ function helper.fill(sock)
   end
 end
 
+-- Connects to a listener on 127.0.0.1 until one waits in vain, or there are more than 20; answers how many did not.
+function helper.count_waiting(port)
+  local clients, count = {}, 0
+  repeat
+    clients[#clients + 1] = assert(lsocket.connect("127.0.0.1", port))
+    local connected = helper.is_writable(clients[#clients], 0.2)
+    if connected then count = count + 1 end
+  until not connected or count > 20
+  for _, client in ipairs(clients) do client:close() end
+  return count
+end
+
 -- ---- names of the unix kind ----
 
 local paths, names = {}, 0

@@ -218,11 +218,11 @@ describe("samples/portscan.lua", function()
       expected[i] = ("127.0.0.1 port %d is open\n"):format(port)
     end
     local before = helper.now()
-    local printed, status = run("portscan", "127.0.0.1", table.concat(all, ","), 50, 0.3)
+    local printed, status = run("portscan", "127.0.0.1", table.concat(all, ","), 50, 1)
     local elapsed = helper.now() - before
     assert.equal(table.concat(expected) .. "5 open, 201 refused, 1 silent\n", printed)
     assert.equal(0, status)
-    assert.is_true(elapsed >= 0.3)
+    assert.is_true(elapsed >= 1)
     assert.truthy(listeners and keeper and crowd)
   end)
 
