@@ -118,8 +118,8 @@ local function describe_backend(backend)
       if jit then jit.off() end -- it allocates while it compiles
       collectgarbage()
       collectgarbage "stop"
-      local before, after = nil, wait_often() -- lets the stack grow, which the collector may have shrunk
-      local tries = 0
+      local before
+      local after, tries = wait_often(), 0 -- lets the stack grow, which the collector may have shrunk
       repeat -- what allocates once is not the poller
         tries = tries + 1
         before, after = after, wait_often()
