@@ -77,7 +77,7 @@ static const char *describe(void) {
     return text;
 }
 
-/* A crash, or a run that does not end: where it was, for addr2line(1). What is left undone here ends with the process. */
+/* A crash, or an endless run: where it was, for addr2line(1). What is left undone here ends with the process. */
 static void die(int number) {
     void *frames[FRAMES];
     printf("FAILED  %s: signal %d (%s), %s thread\n", describe(), number, strsignal(number),
