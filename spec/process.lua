@@ -30,8 +30,8 @@ function process.descriptors(pid)
   return list
 end
 
--- What a function such as io.open gives, and its descriptor: the one that leads elsewhere than before. What is garbage is
--- closed first, as its descriptor could be that one.
+-- What a function such as io.open gives, and its descriptor: the one that leads elsewhere than before. What is garbage
+-- is closed first, as its descriptor could be that one.
 function process.open(open, ...)
   collectgarbage()
   collectgarbage()
