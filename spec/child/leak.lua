@@ -2,6 +2,7 @@
 -- KIND: tcp, unix, resolve, lookup or interfaces. Exit status 1 where memory grew by more than KIB (1024), or
 -- descriptors did.
 local lsocket = require "lsocket"
+local crew = require "spec.crew"
 local process = require "spec.process"
 
 local kind, rounds = arg[1], tonumber(arg[2])
@@ -59,14 +60,8 @@ function kinds.resolve()
   end
 end
 
--- All threads that there may be are there from the beginning, as each takes some memory once.
 function kinds.lookup()
-  for _ = 1, patience * 100 do
-    local list = {}
-    for i = 1, 100 do list[i] = assert(lsocket.lookup "localhost") end
-    for i = 1, 100 do assert(lsocket.select({ list[i] }, patience)) end
-    if process.threads() >= 17 then break end
-  end
+  crew.hire()
   return function(round)
     local lookup = assert(lsocket.lookup "localhost")
     if round % 4 == 1 then return end -- garbage
@@ -87,17 +82,9 @@ function kinds.interfaces()
 end
 
 local round, finish = assert(kinds[kind], "tcp, unix, resolve, lookup or interfaces")()
-
--- No more descriptors than that: look-ups that were dropped close later what they have open.
-local function settle(descriptors)
-  local until_then = lsocket.now() + patience
-  while process.count() > descriptors and lsocket.now() < until_then do lsocket.select(0.002) end
-end
-
 local function run(from, to, before)
   for i = from, to do round(i) end
-  settle(before)
-  local descriptors, memory = process.count(), process.memory()
+  local descriptors, memory = crew.settle(before), process.memory()
   print(("%s after %d rounds: %d descriptors, %d KiB"):format(kind, to, descriptors, memory))
   return descriptors, memory
 end
