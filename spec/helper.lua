@@ -244,8 +244,8 @@ function helper.closes(before)
   helper.eventually("all is closed", function() return process.count() <= before end)
 end
 
--- Closes what earlier tests have left, for a test that looks at the numbers of descriptors: from then on the system
--- gives away none but those that the test itself closes.
+-- Closes what earlier tests have left, for a test that looks at the numbers of descriptors, or whose child may have few
+-- and inherits Lua's files: from then on the system gives away none but those that the test itself closes.
 function helper.settle()
   collectgarbage()
   collectgarbage()

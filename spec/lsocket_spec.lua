@@ -456,6 +456,7 @@ describe("a failure of bind or connect", function()
   end)
 
   it("tells that there are no descriptors left, and works once there are", function()
+    helper.settle()
     local output, status = helper.run("ulimit -n 20; " .. helper.command "exhaust")
     assert.equal("bind: EMFILE Too many open files\n" .. "connect: EMFILE Too many open files\n" ..
       "accept: EMFILE Too many open files\n" .. "accepted after close\n", output)
