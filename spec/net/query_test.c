@@ -24,7 +24,8 @@ static struct Resolver {
     int asked, lists_out;
     int threads_left; /* that can be started; negative: any number */
     int patient;      /* threads that have nothing to do stay; behind the crew's mutex */
-} resolver = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, 0, -1, 0 };
+    int late;         /* threads begin only when a fork waits for them, 2: one has */
+} resolver = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, 0, -1, 0, 0 };
 
 static struct sockaddr_in in4 = { .sin_family = AF_INET };
 static struct addrinfo only = { .ai_family = AF_INET, .ai_addr = (struct sockaddr *)&in4, .ai_addrlen = sizeof in4 };
@@ -51,10 +52,12 @@ static void told_free(struct addrinfo *list) {
     pthread_mutex_unlock(&resolver.mutex);
 }
 
+static void *begin_late(void *nothing);
+
 static int told_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
     if (resolver.threads_left == 0) return EAGAIN;
     if (resolver.threads_left > 0) resolver.threads_left--;
-    return pthread_create(thread, attributes, run, argument);
+    return pthread_create(thread, attributes, resolver.late ? begin_late : run, argument);
 }
 
 /* Threads that have nothing to do wait 20 ms, not IDLE_SECONDS, unless they are to be patient. */
@@ -97,6 +100,20 @@ void told_query_drop(ls_Query *query);
 #undef ls_query_getfd
 #undef ls_query_cancel
 #undef ls_query_drop
+
+/* A thread that is not at work before a fork waits; where none does, after a while. */
+static void *begin_late(void *nothing) {
+    struct timespec step = { 0, 1000000 };
+    int rounds, waited = 0;
+    for (rounds = 0; !waited && rounds < 1000; rounds++) {
+        nanosleep(&step, NULL);
+        lock();
+        waited = crew.forks > 0;
+        if (waited) resolver.late = 2;
+        unlock();
+    }
+    return work(nothing);
+}
 
 /* ---- what the tests need ---- */
 
@@ -500,6 +517,30 @@ static void look_ups_survive_a_fork_on_both_sides(void **state) {
     assert_int_equal(resolver.lists_out, 0);
 }
 
+/* It may hold locks of the C library, as one that asks may. */
+static void a_fork_waits_for_a_thread_that_starts(void **state) {
+    ls_Query *q;
+    int status = -1;
+    pid_t child;
+    (void)state;
+    start_over();
+    resolver.late = 1;
+    q = told("name");
+    child = fork();
+    if (child == 0) {
+        int begun = resolver.late == 2;
+        resolver.late = 0;
+        renew_resolver();
+        leave(begun && await_answer(q) == 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(resolver.late, 2);
+    resolver.late = 0;
+    assert_int_equal(await_answer(q), 0);
+    told_query_drop(q);
+}
+
 static void a_fork_without_look_ups_costs_nothing(void **state) {
     double started = (start_over(), now());
     int i, status;
@@ -546,6 +587,7 @@ int main(void) {
         TEST_OPEN(without_threads),
         TEST_OPEN(no_signal_reaches_the_threads),
         TEST_OPEN(look_ups_survive_a_fork_on_both_sides),
+        TEST_OPEN(a_fork_waits_for_a_thread_that_starts),
         TEST_OPEN(a_fork_without_look_ups_costs_nothing),
         TEST_OPEN(a_child_without_threads_is_told),
     };
