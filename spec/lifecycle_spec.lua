@@ -196,10 +196,18 @@ end
 
 local function judge_all(object) judge(ask_all(object)) end
 
--- LuaJIT may go round in its compiler for ever when much of Lua runs in a finalizer, whatever that calls.
-local function interpreted(on)
-  if jit then jit[on and "off" or "on"]() end -- luacheck: globals jit
-end
+-- LuaJIT may go round in its compiler for ever when much of Lua runs in a finalizer, whatever that calls, and what it
+-- has compiled leaves behind what is garbage in the interpreter.
+setup(function()
+  if jit then -- luacheck: globals jit
+    jit.off()
+    jit.flush()
+  end
+end)
+
+teardown(function()
+  if jit then jit.on() end
+end)
 
 local function finalize(object) debug.getmetatable(object).__gc(object) end
 
@@ -233,7 +241,6 @@ for kind, make in pairs(kinds) do
       collectgarbage()
       local before = process.count()
       local problem, answers, back
-      interpreted(true)
       coroutine.wrap(function() -- on a stack of its own, which goes
         local box = {}
         helper.when_collected(function()
@@ -247,7 +254,6 @@ for kind, make in pairs(kinds) do
         collectgarbage()
         return back
       end)
-      interpreted(false)
       assert.is_nil(problem)
       judge(answers)
       judge_all(back)
