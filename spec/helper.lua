@@ -12,7 +12,7 @@ local slow = os.getenv "LS_SLOW" == "1"
 helper.slow = slow -- every instruction is watched, and memory is not what it would be
 
 -- How long to wait for what must happen: far longer than it takes, as a wait that works ends at once.
-helper.patience = slow and 120 or 10
+helper.patience = slow and 120 or 30
 
 -- A number of rounds, fewer where every instruction is watched (valgrind, sanitizers).
 function helper.scale(n)
