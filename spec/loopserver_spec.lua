@@ -106,10 +106,16 @@ describe("loop.connect", function()
   it("names every attempt when the deadline passes", function()
     need.sandbox(pending)
     run(function()
-      local client, message, name = loop.deadline(1, loop.connect, "dead.example", 80, { delay = 0.01 })
-      assert.is_nil(client)
-      assert.equal("ETIMEDOUT", name)
-      assert.equal("The deadline has passed: fd11::77: no answer yet; 10.11.0.77: no answer yet", message)
+      local expected = "The deadline has passed: fd11::77: no answer yet; 10.11.0.77: no answer yet"
+      local message
+      for _ = 1, 5 do -- the system may be about to find out that nobody is there, for an earlier test
+        local client, name
+        client, message, name = loop.deadline(0.4, loop.connect, "dead.example", 80, { delay = 0.01 })
+        assert.is_nil(client)
+        assert.equal("ETIMEDOUT", name)
+        if message == expected then break end
+      end
+      assert.equal(expected, message)
     end)
   end)
 

@@ -245,9 +245,9 @@ static int call_workers(void) {
 
 /* ---- forks: the child has no threads but the one that forked ---- */
 
-/* Some C libraries, and sanitizers, hold locks of their own while a thread starts and during a look-up, and a child that
-   inherits one held would wait for it for ever. So a fork lets those end that are about to, and no other begin, for as
-   long as one after the other does. What takes longer waits for a name server, and holds no lock. */
+/* Some C libraries, and sanitizers, hold locks of their own while a thread starts and during a look-up, and a child
+   that inherits one held would wait for it for ever. So a fork lets those end that are about to, and no other begin,
+   for as long as one after the other does. What takes longer waits for a name server, and holds no lock. */
 static void before_fork(void) {
     int err = 0, busy;
     lock();
