@@ -11,15 +11,9 @@ after_each(helper.remove_paths)
 describe("a backlog", function()
   local function wait_tcp(...)
     local listener, port = helper.bind(...)
-    local clients, connected = {}, 0
-    repeat
-      clients[#clients + 1] = assert(lsocket.connect("127.0.0.1", port))
-      local is_one = helper.is_writable(clients[#clients], 0.05)
-      if is_one then connected = connected + 1 end
-    until not is_one or connected > 20
-    for _, client in ipairs(clients) do client:close() end
+    local count = helper.count_waiting(port)
     listener:close()
-    return connected
+    return count
   end
 
   local function wait_unix(path, ...)
@@ -93,19 +87,10 @@ describe("a socket that is not connected yet", function()
 end)
 
 describe("select", function()
-  -- Our end of the pipe to a command: file, descriptor. No socket tells the two events below without others.
-  local function open_pipe(command, mode)
-    local before = process.descriptors()
-    local file = assert(io.popen(command, mode))
-    for fd in pairs(process.descriptors()) do
-      if not before[fd] then return file, fd end
-    end
-    error "no descriptor"
-  end
-
+  -- With our end of the pipe to a command: no socket tells these two events without others.
   it("counts a hang-up alone as readable and writable", function()
     need.proc(pending)
-    local file, fd = open_pipe("exec true", "r")
+    local file, fd = process.open(io.popen, "exec true", "r")
     assert.same({ fd }, lsocket.select({ fd }, helper.patience))
     assert.same({ {}, { fd } }, { lsocket.select(nil, { fd }, helper.patience) })
     assert.same({ { fd }, { fd } }, { lsocket.select({ fd }, { fd }, helper.patience) })
@@ -115,7 +100,7 @@ describe("select", function()
   it("counts an error alone as readable and writable", function()
     need.proc(pending)
     local path = helper.path()
-    local file, fd = open_pipe("echo $$ > " .. path .. "; exec sleep 20", "w") -- a reader that never reads
+    local file, fd = process.open(io.popen, "echo $$ > " .. path .. "; exec sleep 20", "w") -- never reads
     local pid = helper.eventually("the reader", function() return (process.read(path) or ""):match "^(%d+)\n" end)
     file:setvbuf "no"
     for _ = 1, 1000 do

@@ -97,6 +97,18 @@ function Host:ip(commands)
   self("ip(...)", commands)
 end
 
+-- Waits until link1 and link2 carry frames: the system sees only a little later that the other end is up, and until
+-- then it drops without a word what is sent.
+function Host:await_links()
+  self [[
+    for link = 1, 2 do
+      helper.eventually("link" .. link .. " is up", function()
+        return helper.run("ip -o link show dev link" .. link):find(" state UP ", 1, true)
+      end)
+    end
+  ]]
+end
+
 Host.__index = Host
 
 -- a, b; each call makes new ones. Takes busted's pending.
@@ -109,6 +121,8 @@ function hosts.make(pending)
   local new = "link add link%d type veth peer name link%d netns " .. b.pid .. "\n"
   a:ip("link set lo up\n" .. new:format(1, 1) .. new:format(2, 2) .. addresses(1, 1) .. addresses(1, 2))
   b:ip("link set lo up\n" .. addresses(2, 1) .. addresses(2, 2))
+  a:await_links()
+  b:await_links()
   return a, b
 end
 

@@ -197,10 +197,18 @@ end
 
 local function judge_all(object) judge(ask_all(object)) end
 
--- LuaJIT may go round in its compiler for ever when much of Lua runs in a finalizer, whatever that calls.
-local function interpreted(on)
-  if jit then jit[on and "off" or "on"]() end -- luacheck: globals jit
-end
+-- LuaJIT may go round in its compiler for ever when much of Lua runs in a finalizer, whatever that calls, and what it
+-- has compiled leaves behind what is garbage in the interpreter.
+setup(function()
+  if jit then -- luacheck: globals jit
+    jit.off()
+    jit.flush()
+  end
+end)
+
+teardown(function()
+  if jit then jit.on() end
+end)
 
 local function finalize(object) debug.getmetatable(object).__gc(object) end
 
@@ -234,7 +242,6 @@ for kind, make in pairs(kinds) do
       collectgarbage()
       local before = process.count()
       local problem, answers, back
-      interpreted(true)
       coroutine.wrap(function() -- on a stack of its own, which goes
         local box = {}
         helper.when_collected(function()
@@ -248,7 +255,6 @@ for kind, make in pairs(kinds) do
         collectgarbage()
         return back
       end)
-      interpreted(false)
       assert.is_nil(problem)
       judge(answers)
       judge_all(back)
@@ -259,7 +265,7 @@ for kind, make in pairs(kinds) do
       collectgarbage()
       assert.is_true(sock:status())
       sock:close()
-      assert.is_true(process.count() <= before) -- a lookup that was dropped earlier may have ended meanwhile
+      helper.closes(before)
     end)
   end)
 end
@@ -296,7 +302,8 @@ local function impostors(type, disguise)
   return list
 end
 
--- Calls the methods with each of them. What it leaves behind is garbage when it returns, in every Lua.
+-- Calls the methods with each of them; answers how many descriptors there are more. What it leaves behind is garbage
+-- when it returns, in every Lua.
 local function try_impostors(type)
   local true_ones = {}
   local things = impostors(type, function(thing, metatable)
@@ -311,20 +318,25 @@ local function try_impostors(type)
       assert.truthy(text:find(type .. " expected, got ", 1, true), text)
     end
   end
-  assert.equal(opened, process.count())
+  local more = process.count() - opened
   for thing, metatable in pairs(true_ones) do debug.setmetatable(thing, metatable or nil) end
   for _, thing in ipairs(things) do
     if io.type(thing) == "file" then assert(thing:write "") end
   end
+  return more
 end
 
 for type, kind in pairs(OWN) do
   describe("the methods of a " .. type, function()
     it("raise for anything else, even with the metatable of a " .. type .. ", and leave it alone", function()
       need.proc(pending)
-      local before = process.count()
-      try_impostors(type)
-      assert.equal(before, process.count())
+      local before, more = process.count(), nil
+      for _ = 1, 5 do -- a look-up that was dropped earlier may close its files meanwhile
+        more = try_impostors(type)
+        if more == 0 then break end
+      end
+      assert.equal(0, more)
+      helper.closes(before)
     end)
 
     it("do not crash when its own metatable is gone", function()

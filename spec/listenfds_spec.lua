@@ -121,11 +121,16 @@ describe("samples/activated.lua", function()
   end)
 
   it("binds where nothing was passed", function()
-    local pipe = io.popen(sample("127.0.0.1", 0, 0.5))
-    local port = pipe:read():match "^listening: 127.0.0.1 (%d+)$"
-    echoes(assert(lsocket.connect("127.0.0.1", port)))
-    assert.equal("nobody there\n", pipe:read "*a")
-    pipe:close()
+    local ok, problem
+    for _, seconds in ipairs { 0.5, 2, 8 } do -- on a machine that is busy it may have ended before anybody comes
+      local pipe = io.popen(sample("127.0.0.1", 0, seconds))
+      local port = pipe:read():match "^listening: 127.0.0.1 (%d+)$"
+      ok, problem = pcall(function() echoes(assert(lsocket.connect("127.0.0.1", port))) end)
+      assert.equal("nobody there\n", pipe:read "*a")
+      pipe:close()
+      if ok then break end
+    end
+    assert.is_true(ok, problem)
   end)
 
   it("is started by systemd for its first client", function()

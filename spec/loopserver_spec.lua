@@ -72,26 +72,23 @@ describe("loop.connect", function()
     end)
   end)
 
+  local function time_to_connect(...)
+    local before = loop.now()
+    local client = assert(loop.connect(...))
+    local passed = loop.now() - before
+    assert.equal("127.0.0.1", client:info("peer").addr)
+    client:close()
+    return passed
+  end
+
   it("takes an IPv4 address 250 ms after an IPv6 one that does not answer", function()
     need.sandbox(pending)
     need.speed(pending)
     run(function()
       local server, port = serve("127.0.0.1", echo)
-      -- The least time of three: other programs may have taken the processor.
-      local function least(options)
-        local best = math.huge
-        for _ = 1, 3 do
-          local before = loop.now()
-          local client = assert(loop.connect("halflocal.example", port, options))
-          best = math.min(best, loop.now() - before)
-          assert.equal("127.0.0.1", client:info("peer").addr)
-          client:close()
-        end
-        return best
-      end
-      local passed = least()
+      local passed = helper.below(0.4, time_to_connect, "halflocal.example", port)
       assert.is_true(passed >= 0.249 and passed < 0.4, "it took " .. passed)
-      assert.is_true(least { delay = 0.01 } < 0.2)
+      assert.is_true(helper.below(0.2, time_to_connect, "halflocal.example", port, { delay = 0.01 }) < 0.2)
       server:close()
     end)
   end)
@@ -101,11 +98,7 @@ describe("loop.connect", function()
     need.speed(pending)
     run(function()
       local server, port = serve("127.0.0.1", echo)
-      local before = loop.now()
-      local client = assert(loop.connect("localhost", port))
-      assert.is_true(loop.now() - before < 0.2)
-      assert.equal("127.0.0.1", client:info("peer").addr)
-      client:close()
+      assert.is_true(helper.below(0.2, time_to_connect, "localhost", port) < 0.2)
       server:close()
     end)
   end)
@@ -113,10 +106,16 @@ describe("loop.connect", function()
   it("names every attempt when the deadline passes", function()
     need.sandbox(pending)
     run(function()
-      local client, message, name = loop.deadline(0.4, loop.connect, "dead.example", 80)
-      assert.is_nil(client)
-      assert.equal("ETIMEDOUT", name)
-      assert.equal("The deadline has passed: fd11::77: no answer yet; 10.11.0.77: no answer yet", message)
+      local expected = "The deadline has passed: fd11::77: no answer yet; 10.11.0.77: no answer yet"
+      local message
+      for _ = 1, 5 do -- the system may be about to find out that nobody is there, for an earlier test
+        local client, name
+        client, message, name = loop.deadline(0.4, loop.connect, "dead.example", 80, { delay = 0.01 })
+        assert.is_nil(client)
+        assert.equal("ETIMEDOUT", name)
+        if message == expected then break end
+      end
+      assert.equal(expected, message)
     end)
   end)
 
@@ -135,7 +134,7 @@ describe("loop.connect", function()
       end
       server:close()
     end)
-    assert.equal(before, process.count())
+    helper.closes(before)
   end)
 end)
 

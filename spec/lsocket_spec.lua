@@ -116,14 +116,7 @@ describe("bind", function()
   it("takes a backlog, which is 5 where none is given", function()
     local function waiting(...)
       local listener, port = helper.bind("127.0.0.1", 0, ...)
-      local clients, count = {}, 0
-      repeat
-        local client = assert(lsocket.connect("127.0.0.1", port))
-        clients[#clients + 1] = client
-        local connected = helper.is_writable(client, 0.05)
-        if connected then count = count + 1 end
-      until not connected or count > 20
-      for _, client in ipairs(clients) do client:close() end
+      local count = helper.count_waiting(port)
       listener:close()
       return count
     end
@@ -463,6 +456,7 @@ describe("a failure of bind or connect", function()
   end)
 
   it("tells that there are no descriptors left, and works once there are", function()
+    helper.settle()
     local output, status = helper.run("ulimit -n 20; " .. helper.command "exhaust")
     assert.equal("bind: EMFILE Too many open files\n" .. "connect: EMFILE Too many open files\n" ..
       "accept: EMFILE Too many open files\n" .. "accepted after close\n", output)

@@ -7,21 +7,14 @@ local fails, need, pack = helper.fails, helper.need, helper.pack
 
 after_each(helper.remove_paths)
 
--- A socket object for a file that Lua opens: its descriptor is the one that is there after.
+-- A socket object for a file that Lua opens.
 local function open(path, mode)
-  helper.settle()
-  local before = process.descriptors()
-  local file = assert(io.open(path, mode))
-  for fd in pairs(process.descriptors()) do
-    if not before[fd] then
-      local borrowed = assert(lsocket.fromfd(fd))
-      local sock = assert(borrowed:dup())
-      borrowed:detach()
-      file:close()
-      return sock
-    end
-  end
-  error "nothing was opened"
+  local file, fd = process.open(io.open, path, mode)
+  local borrowed = assert(lsocket.fromfd(fd))
+  local sock = assert(borrowed:dup())
+  borrowed:detach()
+  file:close()
+  return sock
 end
 
 -- Both ends of a pipe: reader, writer. Opening one end of a fifo waits for the other, but not for both at once.

@@ -30,6 +30,19 @@ function process.descriptors(pid)
   return list
 end
 
+-- What a function such as io.open gives, and its descriptor: the one that leads elsewhere than before. What is garbage
+-- is closed first, as its descriptor could be that one.
+function process.open(open, ...)
+  collectgarbage()
+  collectgarbage()
+  local before = process.descriptors()
+  local file = assert(open(...))
+  for fd, target in pairs(process.descriptors()) do
+    if before[fd] ~= target then return file, fd end
+  end
+  error("nothing was opened", 2)
+end
+
 -- How many descriptors are open. Each is asked for by itself, as to list them takes other processes.
 function process.opened()
   local count = 0

@@ -13,7 +13,8 @@
 #include <lua.h>
 #include <lualib.h>
 
-enum { STATES = 20, PATIENCE = 20000 /* milliseconds */ };
+enum { STATES = 20 };
+enum { STEP = 100, QUIET = 500, PATIENCE = 20000 }; /* milliseconds */
 
 static const char program[] =
     "package.cpath = ...\n"
@@ -42,15 +43,22 @@ static int count_entries(const char *path) {
     return count - 2;
 }
 
-/* Answers every question with "no such name" until no look-up has asked for a while. Answers how many there were. */
-static int serve(int server) {
+static int count_descriptors(void) { return count_entries("/proc/self/fd"); }
+
+/* Answers every question with "no such name" until no look-up has asked for a while, and none has anything open that
+   was not before. Answers how many there were. */
+static int serve(int server, int before) {
     struct pollfd entry = { server, POLLIN, 0 };
-    int count = 0;
-    while (poll(&entry, 1, count ? 500 : PATIENCE) > 0) {
+    int count = 0, silent = 0;
+    while (silent < PATIENCE && (count == 0 || silent < QUIET || count_descriptors() != before)) {
         unsigned char question[512];
         struct sockaddr_in peer;
         socklen_t len = sizeof peer;
-        ssize_t size = recvfrom(server, question, sizeof question, 0, (struct sockaddr *)&peer, &len);
+        ssize_t size;
+        silent += STEP;
+        if (poll(&entry, 1, STEP) <= 0) continue;
+        silent = 0;
+        size = recvfrom(server, question, sizeof question, 0, (struct sockaddr *)&peer, &len);
         if (size < 12) continue;
         question[2] |= 0x80;
         question[3] = 3;
@@ -65,10 +73,10 @@ int main(int argc, char **argv) {
     int server = socket(AF_INET, SOCK_DGRAM, 0), before, asked, i, failed = argc != 2;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (bind(server, (struct sockaddr *)&address, sizeof address) < 0) return perror("unload"), 1;
-    before = count_entries("/proc/self/fd");
+    before = count_descriptors();
     for (i = 0; i < STATES && !failed; i++) failed = run(argv[1]);
-    asked = serve(server);
+    asked = serve(server, before);
     printf("%d states closed, %d questions answered later, %d threads, %d descriptors more\n", i, asked,
-           count_entries("/proc/self/task"), count_entries("/proc/self/fd") - before);
-    return failed || asked == 0 || count_entries("/proc/self/fd") != before;
+           count_entries("/proc/self/task"), count_descriptors() - before);
+    return failed || asked == 0 || count_descriptors() != before;
 }

@@ -2,6 +2,7 @@
 -- KIND: tcp, unix, resolve, lookup or interfaces. Exit status 1 where memory grew by more than KIB (1024), or
 -- descriptors did.
 local lsocket = require "lsocket"
+local crew = require "spec.crew"
 local process = require "spec.process"
 
 local kind, rounds = arg[1], tonumber(arg[2])
@@ -60,6 +61,7 @@ function kinds.resolve()
 end
 
 function kinds.lookup()
+  crew.hire()
   return function(round)
     local lookup = assert(lsocket.lookup "localhost")
     if round % 4 == 1 then return end -- garbage
@@ -79,27 +81,16 @@ function kinds.interfaces()
   end
 end
 
--- Looks several times, until that few are open: threads that are busy yet have files of the resolver's open.
-local function descriptors_left(looks, enough)
-  local least = process.count()
-  for _ = 2, looks do
-    if least <= enough then break end
-    lsocket.select(nil, nil, 0.01)
-    least = math.min(least, process.count())
-  end
-  return least
-end
-
 local round, finish = assert(kinds[kind], "tcp, unix, resolve, lookup or interfaces")()
-local function run(from, to, looks, enough)
+local function run(from, to, before)
   for i = from, to do round(i) end
-  local descriptors, memory = descriptors_left(looks, enough), process.memory()
+  local descriptors, memory = crew.settle(before), process.memory()
   print(("%s after %d rounds: %d descriptors, %d KiB"):format(kind, to, descriptors, memory))
   return descriptors, memory
 end
 
-local descriptors, memory = run(1, warm_up, 10, 0)
-local descriptors_after, memory_after = run(warm_up + 1, rounds, 1000, descriptors)
+local descriptors, memory = run(1, warm_up, process.count())
+local descriptors_after, memory_after = run(warm_up + 1, rounds, descriptors)
 if finish then finish() end
 if descriptors ~= descriptors_after or memory_after - memory > allowed then
   print "something leaks"

@@ -3,6 +3,7 @@
 -- the first round: not one descriptor more, and hardly any memory. Exit status 1 where that is not so; 2 where a call
 -- has answered something else than it must.
 local loop = require "lsocket.loop"
+local crew = require "spec.crew"
 local process = require "spec.process"
 local common = require "spec.soak.common"
 local waiters = require "spec.soak.waiters"
@@ -54,10 +55,13 @@ local function total()
   return sum
 end
 
+local least = math.huge -- the descriptors after any round
+
 -- After a round, when nothing is used any more, without garbage.
 local function measure()
   if jit then jit.flush() end -- compiled code comes and goes
-  local left = { descriptors = process.count() }
+  local left = { descriptors = crew.settle(least) }
+  least = math.min(least, left.descriptors)
   local lua, all = collectgarbage "count", (heap() or 0) / 1024
   left.lua = math.floor(lua + 0.5)
   left.c = math.floor(math.max(0, jit and all or all - lua) + 0.5) -- LuaJIT does not take its own from malloc
@@ -130,6 +134,7 @@ print("LS_SEED=" .. SEED .. " " .. (jit and jit.version or _VERSION))
 math.randomseed(SEED)
 common.prepare()
 others.open()
+crew.hire()
 round(WARM_UP / 2)
 local first = round(WARM_UP / 2) -- when all has been used twice that is kept for the next time
 local last = first

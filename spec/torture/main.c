@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -36,6 +37,7 @@ int luaopen_lsocket(lua_State *L);
 enum {
     DESCRIPTORS = 256,
     SECONDS = 30,   /* for a run */
+    FRAMES = 50,    /* of the stack, told when it crashes */
     PASSED = 3,     /* the first descriptor that systemd passes */
     ALLOCATIONS = 5 /* the most for each cycle of a collector that does not rest */
 };
@@ -75,11 +77,23 @@ static const char *describe(void) {
     return text;
 }
 
-/* A crash, or a run that does not end. What is left undone here ends with the process. */
+/* A crash, or an endless run: where it was, for addr2line(1). What is left undone here ends with the process. */
 static void die(int number) {
-    printf("FAILED  %s: signal %d\n0 passed, 1 failed\n", describe(), number);
+    void *frames[FRAMES];
+    printf("FAILED  %s: signal %d (%s), %s thread\n", describe(), number, strsignal(number),
+           syscall(SYS_gettid) == getpid() ? "the main" : "another");
+    fflush(stdout);
+    backtrace_symbols_fd(frames, backtrace(frames, FRAMES), STDOUT_FILENO);
+    printf("0 passed, 1 failed\n");
     fflush(stdout);
     _exit(1);
+}
+
+/* An error that nothing catches, after which Lua aborts. */
+static int panic(lua_State *L) {
+    printf("FAILED  %s: an error outside of every call: %s\n", describe(), lua_tostring(L, -1));
+    fflush(stdout);
+    return 0;
 }
 
 static void complain(const char *problem) {
@@ -126,7 +140,7 @@ static int count_threads(void) {
 static void await_threads(void) {
     struct timespec moment = { 0, 100000 };
     int i;
-    for (i = 0; i < 20000 && count_threads() > 1; i++) nanosleep(&moment, NULL);
+    for (i = 0; i < 200000 && count_threads() > 1; i++) nanosleep(&moment, NULL);
 }
 
 /* ---- the table "torture", which scene.lua has ---- */
@@ -241,6 +255,7 @@ static lua_State *new_state(void) {
 #else
     lua_State *L = lua_newstate(alloc_for_lua, NULL);
 #endif
+    lua_atpanic(L, panic);
     luaL_openlibs(L);
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "preload");
@@ -425,7 +440,9 @@ static int count_missing(void) {
 
 static void watch_signals(void) {
     static const int numbers[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGALRM };
+    void *frame;
     size_t i;
+    backtrace(&frame, 1); /* loads what it needs, which it cannot in a crash */
     for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++) signal(numbers[i], die);
 }
 
@@ -451,7 +468,8 @@ int main(int argc, char **argv) {
         long before = injected;
         int wrong;
         lua_rawgeti(scenarios, 2, i);
-        order.scenario = lua_tostring(scenarios, -1);
+        order.scenario = lua_tostring(scenarios, -1); /* which stays, in the list */
+        lua_pop(scenarios, 1);
         if (only && strcmp(only, order.scenario) != 0) continue;
         wrong = run_plain();
         if (!wrong && !names) wrong = run_scenario();

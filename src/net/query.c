@@ -26,7 +26,7 @@ enum {
     STACK = 1024 * 1024,     /* of a thread: room for what resolvers load as modules */
     STACK_STEP = 64 * 1024,  /* what it grows by with each fork, see after_fork_in_child */
     IDLE_SECONDS = 10,       /* then a thread ends */
-    FORK_MILLISECONDS = 500, /* the most that a fork waits for look-ups, see before_fork */
+    FORK_MILLISECONDS = 500, /* the most that a fork waits for the next look-up to end, see before_fork */
     THOUSAND = 1000,
     MILLION = 1000000
 };
@@ -56,9 +56,10 @@ struct ls_Query {
 static struct Crew {
     pthread_mutex_t mutex;
     pthread_cond_t work;    /* there is something to do */
-    pthread_cond_t rest;    /* nobody asks */
+    pthread_cond_t rest;    /* somebody has come to rest, for a fork that is going on */
     ls_Query *first, *last; /* the line; those that are being asked for stand first */
     int workers, idle;      /* threads; those of them that have nothing to do */
+    int starting;           /* those that have not begun to look for it */
     int waiting, asking;    /* queries in line */
     int forks;              /* that are going on: nobody begins to ask */
     int prepared;
@@ -144,12 +145,18 @@ static void join_line(ls_Query *q) {
     crew.waiting++;
 }
 
+/* One less of those that may hold locks of the C library. */
+static void come_to_rest(int *count) {
+    --*count;
+    if (crew.forks > 0) pthread_cond_broadcast(&crew.rest);
+}
+
 static void leave_line(ls_Query *q) {
     if (q->previous) q->previous->next = q->next;
     else crew.first = q->next;
     if (q->next) q->next->previous = q->previous;
     else crew.last = q->previous;
-    if (q->state == ASKING) crew.asking--;
+    if (q->state == ASKING) come_to_rest(&crew.asking);
     else crew.waiting--;
 }
 
@@ -189,6 +196,7 @@ static ls_Query *next_query(void) {
 static void *work(void *nothing) {
     ls_Query *q;
     lock();
+    come_to_rest(&crew.starting);
     while ((q = next_query()) != NULL) {
         struct addrinfo *list = NULL;
         int err;
@@ -200,7 +208,6 @@ static void *work(void *nothing) {
         lock();
         leave_line(q);
         finish(q, err, list);
-        if (crew.asking == 0) pthread_cond_broadcast(&crew.rest);
     }
     crew.workers--;
     unlock();
@@ -221,7 +228,10 @@ static int hire(void) {
     err = pthread_create(&thread, &attributes, work, NULL);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     pthread_attr_destroy(&attributes);
-    if (!err) crew.workers++;
+    if (!err) {
+        crew.workers++;
+        crew.starting++;
+    }
     return err;
 }
 
@@ -235,15 +245,18 @@ static int call_workers(void) {
 
 /* ---- forks: the child has no threads but the one that forked ---- */
 
-/* Some C libraries hold locks of their own during a look-up, and a child that inherits one held would wait for it for
-   ever. So a fork lets those look-ups end that are about to, and no other begin. One that takes longer waits for a name
-   server, and holds no lock. */
+/* Some C libraries, and sanitizers, hold locks of their own while a thread starts and during a look-up, and a child
+   that inherits one held would wait for it for ever. So a fork lets those end that are about to, and no other begin,
+   for as long as one after the other does. What takes longer waits for a name server, and holds no lock. */
 static void before_fork(void) {
-    struct timespec until = in_milliseconds(FORK_MILLISECONDS);
-    int err = 0;
+    int err = 0, busy;
     lock();
     crew.forks++;
-    while (crew.asking > 0 && err != ETIMEDOUT) err = pthread_cond_timedwait(&crew.rest, &crew.mutex, &until);
+    while ((busy = crew.starting + crew.asking) > 0 && err != ETIMEDOUT) {
+        struct timespec until = in_milliseconds(FORK_MILLISECONDS);
+        while (crew.starting + crew.asking == busy && err != ETIMEDOUT)
+            err = pthread_cond_timedwait(&crew.rest, &crew.mutex, &until);
+    }
 }
 
 static void after_fork(void) {
@@ -261,7 +274,7 @@ static void after_fork_in_child(void) {
     if (crew.asking > 0) crew.stack += STACK_STEP;
     pthread_cond_init(&crew.work, NULL);
     pthread_cond_init(&crew.rest, NULL);
-    crew.workers = crew.idle = crew.forks = 0;
+    crew.workers = crew.idle = crew.starting = crew.forks = 0;
     while ((q = crew.first) != NULL) {
         leave_line(q);
         q->state = LOST;
