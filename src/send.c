@@ -237,8 +237,8 @@ static int sock_send(lua_State *L) {
 static int push_next_place(lua_State *L, lua_Number first, size_t sent, uint64_t left) {
     lua_Number next = first + (lua_Number)sent;
     if (sent == left) return ls_succeed(L);
-    if ((lua_Number)(lua_Integer)next == next) lua_pushinteger(L, (lua_Integer)next);
-    else lua_pushnumber(L, next);
+    if (LUA_VERSION_NUM < 503) lua_pushnumber(L, next); /* integers may have 32 bits there */
+    else lua_pushinteger(L, (lua_Integer)next);
     return 1;
 }
 
