@@ -2,8 +2,8 @@
 -- written is left to the streams, names and servers to the loop.
 --
 -- A task that waits is parked: whatever it waits for knows it, and wakes it once. It cleans up behind its wait itself,
--- whoever has woken it. What comes to be read resumes the task at once; room to write, a timer, another task or a cancel
--- puts it in line for the next turn, so that no task is ever resumed from inside of another.
+-- whoever has woken it. What comes to be read resumes the task at once; room to write, a timer, another task or a
+-- cancel puts it in line for the next turn, so that no task is ever resumed from inside of another.
 local lsocket = require "lsocket"
 local timers = require "lsocket.timers"
 
