@@ -52,6 +52,12 @@ function helper.need.option(pending, sock, name, value)
   helper.need.kernel(pending, "the option " .. name, helper.passes_on(sock, name, value))
 end
 
+-- SO_PASSPIDFD, by number: each message brings a descriptor of its sender's process.
+function helper.need.pidfds(pending, sock)
+  local set = sock:setopt(1, 76, 1)
+  if not set then pending "this system passes no descriptors of processes" end
+end
+
 -- Joining and leaving groups, and sending to them by a certain interface.
 function helper.need.groups(pending)
   local sock = assert(lsocket.bind("udp", "0.0.0.0", 0))

@@ -235,6 +235,20 @@ describe("recvmsg", function()
     assert.equal(before, process.count())
   end)
 
+  it("closes the descriptor of the sender's process, which an option by number has asked for", function()
+    need.proc(pending)
+    local a, b = assert(lsocket.pair "udp")
+    need.pidfds(pending, b)
+    local before = process.count()
+    for _ = 1, 3 do
+      assert.equal(1, a:send "x")
+      local data, m = receive(b)
+      assert.equal("x", data)
+      assert.is_true(m.controltruncated)
+    end
+    assert.equal(before, process.count())
+  end)
+
   it("tells the length of the datagrams that came as one", function()
     need.control(pending)
     local server, port = receiver(pending, "127.0.0.1", "gro")

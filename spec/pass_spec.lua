@@ -120,6 +120,18 @@ for _, kind in ipairs(kinds) do
       assert.equal(before, process.count())
     end)
 
+    it("are the peer's only: one of its process, which an option by number has asked for, is closed", function()
+      need.proc(pending)
+      need.pidfds(pending, b)
+      local before = process.count()
+      assert(a:sendfds("x", { a, b }))
+      local data, got, lost = receive(b)
+      assert.same({ "x", 2, 1 }, { data, #got, lost })
+      assert.same({ "unix", "unix" }, { got[1]:info("socket").family, got[2]:info("socket").family })
+      close_all(got)
+      assert.equal(before, process.count())
+    end)
+
     it("are closed where nobody asks for them", function()
       need.proc(pending)
       local before = process.count()

@@ -154,6 +154,15 @@
 #endif
 #endif
 
+/* SCM_PIDFD: a message brings a descriptor of its sender's process, unix(7). Few headers name it. */
+#ifndef LS_HAVE_PIDFD
+#if defined(__linux__)
+#define LS_HAVE_PIDFD 1
+#else
+#define LS_HAVE_PIDFD 0
+#endif
+#endif
+
 /* Who is at the other end of a unix domain socket: SO_PEERCRED and SCM_CREDENTIALS with a struct ucred, unix(7); or
    getpeereid(3), which does not tell the process. */
 #ifndef LS_HAVE_UCRED

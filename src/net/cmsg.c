@@ -260,8 +260,16 @@ static const Reader readers[] = {
 
 enum { READERS = sizeof readers / sizeof readers[0] };
 
+static int is_rights(const ls_Part *part) { return part->level == SOL_SOCKET && part->type == SCM_RIGHTS; }
+
+/* It comes where SO_PASSPIDFD has been set by number. */
+static int is_pidfd(const ls_Part *part) {
+    const int scm_pidfd = 4;
+    return LS_HAVE_PIDFD && part->level == SOL_SOCKET && part->type == scm_pidfd;
+}
+
 static size_t descriptors_in(const ls_Part *part) {
-    return part->level == SOL_SOCKET && part->type == SCM_RIGHTS ? part->size / sizeof(int) : 0;
+    return is_rights(part) || is_pidfd(part) ? part->size / sizeof(int) : 0;
 }
 
 static int descriptor_at(const ls_Part *part, size_t i) {
@@ -442,7 +450,7 @@ int ls_cmsg_sendfds(int fd, const void *data, size_t size, const int *fds, size_
 }
 
 static void deliver(ls_Delivery *d, int fd, size_t most) {
-    if (d->count == most) {
+    if (d->count >= most) {
         ls_fd_close(fd);
         d->surplus++;
         return;
@@ -462,6 +470,6 @@ int ls_cmsg_recvfds(int fd, int how, void *data, size_t size, size_t most, size_
     d->count = d->surplus = 0;
     d->lost = (header.msg_flags & MSG_CTRUNC) != 0;
     while (ls_cmsg_next(&header, &place, &part))
-        for (i = 0; i < descriptors_in(&part); i++) deliver(d, descriptor_at(&part, i), most);
+        for (i = 0; i < descriptors_in(&part); i++) deliver(d, descriptor_at(&part, i), is_rights(&part) ? most : 0);
     return 0;
 }
