@@ -10,6 +10,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
 int luaopen_lsocket(lua_State *L);
 
 enum { MODULE = 1, SOCKET, OTHERS, FIRST };
@@ -119,8 +123,10 @@ static void set(Input *in) {
 static void get(Input *in) {
     unsigned how = fuzz_byte(in);
     size_t room = how & 2 ? fuzz_byte(in) : fuzz_number(in) % 66000;
-    lua_pushinteger(L, choose_level(in));
-    lua_pushinteger(L, choose_number(in));
+    int level = choose_level(in), number = choose_number(in);
+    if (level == SOL_SOCKET && number == SO_PEERPIDFD) return; /* makes a descriptor, which is the caller's */
+    lua_pushinteger(L, level);
+    lua_pushinteger(L, number);
     if (how & 1) lua_pushinteger(L, (lua_Integer)room);
     if (!call("getopt", room > 65536)) return;
     if (lua_isnil(L, FIRST)) check_failure();
@@ -147,14 +153,28 @@ static void name(Input *in) {
     if (call("setopt", 1) && lua_isnil(L, FIRST)) check_failure();
 }
 
+/* Of those that keep the socket connected, the last may be its peer. What comes with its data depends on options. */
+static void have_peer_send(void) {
+    lua_rawgeti(L, OTHERS, (int)lua_rawlen(L, OTHERS));
+    if (lua_isuserdata(L, -1)) {
+        lua_getfield(L, -1, "send");
+        lua_insert(L, -2);
+        lua_pushliteral(L, "from the peer");
+        fuzz_require(lua_pcall(L, 2, 0, 0) == 0, "sending does not raise");
+    }
+    lua_settop(L, OTHERS);
+}
+
 /* The socket still does what a socket does. */
 static void use(Input *in) {
-    static const char *const methods[] = { "recv", "recvmsg", "status", "getfd", "recverr" };
-    if (fuzz_byte(in) & 1) {
+    static const char *const methods[] = { "recv", "recvmsg", "status", "getfd", "recverr", "recvfds" };
+    unsigned how = fuzz_byte(in);
+    if (how & 2) have_peer_send();
+    if (how & 1) {
         lua_pushliteral(L, "some data");
         call("send", 0);
     } else {
-        call(methods[fuzz_byte(in) % 5], 0);
+        call(methods[fuzz_byte(in) % (sizeof methods / sizeof methods[0])], 0);
     }
     if (lua_gettop(L) >= FIRST && lua_isnil(L, FIRST) && lua_gettop(L) > FIRST) check_failure();
 }
