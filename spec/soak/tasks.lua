@@ -283,12 +283,12 @@ function tasks.failures()
   did "tasks that failed"
 end
 
--- By names with several addresses, not all of which answer.
+-- By names with several addresses, not all of which answer; none is ::1, where another listener may have the port.
 function tasks.names()
   if not common.sandbox then return end
   local server = assert(loop.serve("127.0.0.1", 0, echo))
   local port = server:info "socket".port
-  local client, message = loop.connect(one_of { "localhost", "twofaced.example", "halflocal.example" }, port)
+  local client, message = loop.connect(one_of { "db", "twofaced.example", "halflocal.example" }, port)
   assert(client, message)
   assert(client:write "hello\n" and client:read() == "hello")
   client:close()
