@@ -1,13 +1,11 @@
--- The public names are the same in the module, the manual, the annotations and the specs, and the documents' examples
--- run. What each function does is left to the other specs.
+-- The public names are the same in the module, the manual, the annotations and the specs. What each function does is
+-- left to the other specs, that the documents' code runs to documents_spec.lua.
 local lsocket = require "lsocket"
-local helper = require "spec.helper"
 local loop = require "lsocket.loop"
 local stream = require "lsocket.stream"
 local lfs = require "lfs"
 
 local SELF = "public_spec.lua"
-local PATIENCE = 10 -- seconds that an example may run
 local root = debug.getinfo(1, "S").source:match("^@(.*)spec/[^/]*$") or ""
 
 -- ---- reading ----
@@ -122,73 +120,6 @@ local function exercised(names)
   return used
 end
 
--- ---- the examples ----
-
--- The blocks of a document that are Lua, each with the number of its first line.
-local function blocks_of(path)
-  local blocks, block, number = {}, nil, 0
-  for line in lines_of(read(path)) do
-    number = number + 1
-    if block and line == "```" then
-      block.text = table.concat(block.lines, "\n")
-      blocks[#blocks + 1], block = block, nil
-    elseif block then
-      table.insert(block.lines, line)
-    elseif line == "```lua" then
-      block = { path = path, number = number + 1, lines = {} }
-    end
-  end
-  assert(not block, "a block has no end: " .. path)
-  return blocks
-end
-
--- The module with some functions in place of its own.
-local function with(replacements)
-  return setmetatable(replacements, { __index = lsocket })
-end
-
--- What an example sees as its globals: a module of ours behind require, and nowhere to print to.
-local function surroundings(module)
-  local env = { print = function() end }
-  function env.require(name) return name == "lsocket" and module or require(name) end
-  return setmetatable(env, { __index = _G })
-end
-
-local function compile(block, env)
-  local name = ("@%s:%d"):format(block.path, block.number)
-  if not setfenv then return assert(load(block.text, name, "t", env)) end
-  return setfenv(assert(loadstring(block.text, name)), env)
-end
-
--- select that waits no longer than an example may run, and raises where it would.
-local function bounded_select(...)
-  local arguments, last = { n = select("#", ...), ... }, 3
-  for i = 3, 1, -1 do
-    if type(arguments[i]) == "number" then last = i end
-  end
-  local wanted = tonumber(arguments[last]) or -1
-  arguments[last] = wanted >= 0 and math.min(wanted, PATIENCE) or PATIENCE
-  local results = { n = 0 }
-  local function keep(...) results = { n = select("#", ...), ... } end
-  keep(lsocket.select(arguments[1], arguments[2], arguments[3]))
-  if results[1] == false and arguments[last] ~= wanted then error("the example waits for ever", 2) end
-  return (unpack or table.unpack)(results, 1, results.n)
-end
-
--- Runs a function, and raises in it when it takes too long. LuaJIT's compiled code would not notice.
-local function run_bounded(chunk)
-  local finish = os.time() + PATIENCE
-  if jit then jit.off(chunk, true) end
-  local running = coroutine.create(chunk)
-  debug.sethook(running, function()
-    if os.time() > finish then error("the example does not end", 2) end
-  end, "", 10000)
-  local ok, problem = coroutine.resume(running)
-  debug.sethook(running) -- LuaJIT has one hook for all coroutines
-  if not ok then error(debug.traceback(running, problem), 0) end
-  assert.equal("dead", coroutine.status(running))
-end
-
 -- ---- the specs ----
 
 describe("the public interface", function()
@@ -245,120 +176,5 @@ describe("the manual", function()
     for target in text:gmatch("%]%(#([^)]+)%)") do
       assert.is_true(sections[target], "no section " .. target)
     end
-  end)
-end)
-
--- README.md and what is in doc/, in order.
-local function documents()
-  local paths = { "README.md" }
-  for name in lfs.dir(root .. "doc") do
-    if name:find("%.md$") then paths[#paths + 1] = "doc/" .. name end
-  end
-  table.sort(paths)
-  return paths
-end
-
--- What examples use that qemu-user may lack.
-local needs = {
-  ['"mcast"'] = "groups", ["sock:join("] = "groups", ['"tcpinfo"'] = "tcpinfo", ["sock:recverr("] = "offender",
-  ["ttl = "] = "control",
-}
-
-describe("the documents' example", function()
-  for _, path in ipairs(documents()) do
-    for _, block in ipairs(blocks_of(path)) do
-      if block.lines[1]:find("^%-%- example") then
-        it(("at %s:%d runs"):format(block.path, block.number), function()
-          for text, need in pairs(needs) do
-            if block.text:find(text, 1, true) then helper.need[need](pending) end
-          end
-          run_bounded(compile(block, surroundings(with { select = bounded_select })))
-        end)
-      end
-    end
-  end
-end)
-
-describe("the README's first program", function()
-  -- The program as it stands, but on a port that is free, and stopped wherever it would wait.
-  local function start()
-    local block, server
-    for _, candidate in ipairs(blocks_of("README.md")) do
-      if candidate.lines[1] == "-- echo.lua" then block = candidate end
-    end
-    local module = with {
-      bind = function(address)
-        server = assert(lsocket.bind(address, 0))
-        return server
-      end,
-      select = function(reads, writes)
-        local readable, writable = false, nil
-        while readable == false do
-          coroutine.yield()
-          readable, writable = lsocket.select(reads, writes, 0)
-        end
-        return readable, writable
-      end,
-    }
-    local program = coroutine.create(compile(block, surroundings(module)))
-    assert(coroutine.resume(program))
-    local function step()
-      assert(coroutine.resume(program))
-    end
-    return step, server:info("socket").port
-  end
-
-  -- Lets the program work until this socket is readable.
-  local function await(step, sock)
-    for _ = 1, 100 do
-      step()
-      if lsocket.select({ sock }, 0.05) then return end
-    end
-    error("the program does not answer")
-  end
-
-  it("echoes what two clients send, and notices the end of both", function()
-    local step, port = start()
-    local clients = {}
-    for i = 1, 2 do
-      clients[i] = assert(lsocket.connect("127.0.0.1", port))
-      assert(lsocket.select(nil, { clients[i] }, PATIENCE))
-      assert(clients[i]:status())
-    end
-    for i = 2, 1, -1 do
-      clients[i]:send("from " .. i)
-      await(step, clients[i])
-      assert.equal("from " .. i, clients[i]:recv())
-    end
-    clients[1]:close()
-    clients[2]:send("still here")
-    await(step, clients[2])
-    assert.equal("still here", clients[2]:recv())
-  end)
-
-  it("survives a client that sends much and reads late", function()
-    local step, port = start()
-    local client = assert(lsocket.connect("127.0.0.1", port))
-    assert(lsocket.select(nil, { client }, PATIENCE))
-    local total, sent, received = 1000000, 0, 0
-    local data, finish = ("0123456789"):rep(total / 10), os.time() + PATIENCE
-    while received < total and os.time() < finish do
-      local before = sent + received
-      local count = sent < total and client:send(data:sub(sent + 1, sent + 50000))
-      assert(count ~= nil, "the program has closed the connection")
-      sent = sent + (count or 0)
-      step()
-      if sent == total or received < sent / 2 then
-        local piece = client:recv()
-        assert(piece ~= nil, "the program has closed the connection")
-        if piece then
-          assert.equal(data:sub(received + 1, received + #piece), piece)
-          received = received + #piece
-        end
-      end
-      -- Buffers that were full are drained at TCP's own pace.
-      if sent + received == before then lsocket.select({ client }, 0.01) end
-    end
-    assert.equal(total, received)
   end)
 end)
