@@ -172,6 +172,18 @@ describe("stream:lines", function()
       assert.same({ "1\n", "23", "45" }, all(b:lines(2)))
     end)
   end)
+
+  it("takes several formats, and gives them together", function()
+    run(function(a, b)
+      a:write "key\nvalue\nlast\n"
+      a:close()
+      local iterate, state = b:lines(2, "l")
+      assert.same({ n = 2, "ke", "y" }, pack(iterate(state)))
+      assert.same({ n = 2, "va", "lue" }, pack(iterate(state)))
+      iterate, state = b:lines(nil, "L")
+      assert.same({ n = 2, "last", nil }, pack(iterate(state)))
+    end)
+  end)
 end)
 
 describe("stream:write", function()

@@ -3,6 +3,7 @@
 local lsocket = require "lsocket"
 local tasks = require "lsocket.tasks"
 
+local unpack = table.unpack or unpack -- luacheck: ignore 143
 local await, await_readable = tasks.await, tasks.await_readable
 
 local stream = {}
@@ -161,10 +162,11 @@ local function next_line(self)
   return self:read("l")
 end
 
--- stream:lines([format]) -> iterator, which ends where read gives nil
-function Stream:lines(format)
-  if format == nil then return next_line, self end
-  return function() return self:read(format) end
+-- stream:lines([format, ...]) -> iterator, which ends where read gives nil
+function Stream:lines(...)
+  local count, formats = select("#", ...), { ... }
+  if count == 0 then return next_line, self end
+  return function() return self:read(unpack(formats, 1, count)) end
 end
 
 -- stream:readuntil(delimiter [, max]) -> string without it | string, true: the end of the stream has cut it off | nil |

@@ -22,9 +22,9 @@ local Stream = {}
 function Stream:read(...) end
 
 ---Iterates over what read gives, until that is nil. Not for Lua 5.1.
----@param format ("l" | "L" | integer)?
----@return fun(): string?
-function Stream:lines(format) end
+---@param ... "l" | "L" | integer  "l" by default
+---@return fun(): string?, string?
+function Stream:lines(...) end
 
 ---Reads what stands before a delimiter.
 ---@param delimiter string
