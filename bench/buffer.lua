@@ -38,6 +38,13 @@ end
 
 add("C", function(count) cref.lines(to:getfd(), count) end)
 
+add("bare binding", function(count)
+   repeat
+      cref.pour(to:getfd())
+      for _ in cref.line do count = count - 1 end
+   until count == 0
+end)
+
 local buffer = lsocket.buffer()
 add("lsocket", function(count)
    repeat

@@ -29,6 +29,8 @@ return {
 
    { "buffer", "lines of 80 bytes", "lua5.4", "lsocket", "ratio", 0.8 },
    { "buffer", "lines of 80 bytes", "luajit", "lsocket", "ratio", 0.8 },
+   { "buffer", "lines of 80 bytes", "lua5.4", "lsocket lines", "cost of", 1.25, of = "bare binding" },
+   { "buffer", "lines of 80 bytes", "luajit", "lsocket lines", "cost of", 1.25, of = "bare binding" },
 
    { "churn", "accept", "lua5.4", "lsocket", "ratio", 0.95 },
    { "churn", "connect", "lua5.4", "lsocket", "ratio", 0.98 },

@@ -32,4 +32,34 @@ static int cref_lines(lua_State *L) {
     return 0;
 }
 
-const luaL_Reg cref_buffer[] = { { "lines", cref_lines }, { NULL, NULL } };
+/* The bare binding: the least that a C function can do which is called for each line. It knows no objects, no limit and
+   no failures, and has one place for the bytes of all. */
+static struct {
+    char *from;
+    size_t count;
+    char data[2 * 65536];
+} bare;
+
+/* cref.pour(fd): receives at most 64 KiB behind what is left */
+static int cref_pour(lua_State *L) {
+    ssize_t n;
+    if (bare.count > 0) memmove(bare.data, bare.from, bare.count);
+    bare.from = bare.data;
+    n = recv((int)lua_tonumber(L, 1), bare.data + bare.count, 65536, 0);
+    if (n > 0) bare.count += (size_t)n;
+    return 0;
+}
+
+/* cref.line() -> string | nothing: there is no whole one */
+static int cref_line(lua_State *L) {
+    char *from = bare.from, *end = memchr(from, '\n', bare.count);
+    if (!end) return 0;
+    lua_pushlstring(L, from, (size_t)(end - from) - (end > from && end[-1] == '\r'));
+    bare.from = end + 1;
+    bare.count -= (size_t)(bare.from - from);
+    return 1;
+}
+
+const luaL_Reg cref_buffer[] = {
+    { "lines", cref_lines }, { "pour", cref_pour }, { "line", cref_line }, { NULL, NULL },
+};
