@@ -392,6 +392,35 @@ describe("two tasks that read one stream", function()
   end)
 end)
 
+describe("waiting for a stream", function()
+  it("ends at once while there is something in its buffer, when the others have had their turn", function()
+    run(function(a, b)
+      a:write "one\ntwo\n"
+      assert.equal("one", b:read())
+      local others = 0
+      loop.spawn(function() others = others + 1 end)
+      assert.same({ n = 1, "r" }, pack(loop.wait(b, "r")))
+      assert.equal(1, others)
+      assert.equal("r", loop.wait(b, "rw", 0))
+      assert.equal("w", loop.wait(b, "w"))
+      fails("ETIMEDOUT", loop.deadline(0, loop.wait, b, "r"))
+      assert.equal("two", b:read())
+      assert.is_false(loop.wait(b, "r", 0))
+    end)
+  end)
+
+  it("is not for two tasks, whatever is in its buffer", function()
+    run(function(a, b)
+      a:write "a part"
+      local reader = loop.spawn(b.read, b)
+      loop.sleep(0.001)
+      raises("another task is reading from it already", loop.wait, b, "r")
+      a:write "\n"
+      assert.equal("a part", reader:join())
+    end)
+  end)
+end)
+
 describe("stream:close", function()
   it("wakes whoever reads and writes, with ECANCELED", function()
     run(function(a, b)

@@ -88,13 +88,24 @@ local function watch_of(object)
   return watch
 end
 
+-- Has it been received already what a stream will read next?
+local function is_filled(watch)
+  return watch.buffer and #watch.buffer > 0
+end
+
 -- loop.wait(object, events [, timeout]) -> "r" | "w" | false | nil, message, name
 function loop.wait(object, events, timeout)
   if events ~= "r" and events ~= "w" and events ~= "rw" then
     error("bad argument #2 to 'wait' (r, w or rw expected)", 2)
   end
   if timeout then check_number(timeout, 3, "wait") end
-  local ok, message, name = tasks.within(timeout, tasks.await, watch_of(object), events)
+  local watch = watch_of(object)
+  if events ~= "w" and not watch.r and is_filled(watch) then
+    local ok, message, name = tasks.pause()
+    if ok then return "r" end
+    return nil, message, name
+  end
+  local ok, message, name = tasks.within(timeout, tasks.await, watch, events)
   if ok ~= nil then return ok end
   return nil, message, name
 end
