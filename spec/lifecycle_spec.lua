@@ -285,7 +285,7 @@ local function impostors(type, disguise)
   local metatable = debug.getmetatable(kinds[OWN[type]]())
   local file, closed = io.tmpfile(), io.tmpfile()
   closed:close()
-  local disguised = { file, closed, stream.new(assert(lsocket.pair())) }
+  local disguised = { file, closed, stream.new((assert(lsocket.pair()))) }
   for other, kind in pairs(OWN) do
     if other ~= type then
       disguised[#disguised + 1] = kinds[kind]()

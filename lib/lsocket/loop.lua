@@ -1,5 +1,6 @@
 -- The loop: what tasks call. Connections by name, servers, waiting for anything; reading and writing are the streams'.
 local lsocket = require "lsocket"
+local check = require "lsocket.check"
 local stream = require "lsocket.stream"
 local tasks = require "lsocket.tasks"
 
@@ -11,20 +12,6 @@ local HEAD_START = 0.25 -- seconds that an address has before the next one is tr
 local BACKLOG = 4096    -- connections that may wait to be accepted
 local RECOVERY = 0.05   -- seconds to wait when the system has no room for another connection
 local PORTS = 10        -- to try, where the system chooses and another of a server's addresses has its choice taken
-
-local function check_number(value, arg, name)
-  if type(value) ~= "number" or value ~= value then
-    error(("bad argument #%d to '%s' (number expected, got %s)"):format(arg, name, type(value)), 3)
-  end
-end
-
-local function check_function(value, arg, name)
-  if type(value) == "function" then return end
-  local meta = getmetatable(value)
-  if type(meta) ~= "table" or not meta.__call then
-    error(("bad argument #%d to '%s' (function expected, got %s)"):format(arg, name, type(value)), 3)
-  end
-end
 
 -- ---- tasks ----
 
@@ -40,32 +27,32 @@ end
 
 -- loop.run(fn, ...) -> what fn gives, when no task is left;  raises fn's error
 function loop.run(fn, ...)
-  check_function(fn, 1, "run")
+  check.callable(fn, 1, "run")
   return tasks.run(fn, ...)
 end
 
 -- loop.step([timeout]) -> seconds until the next call must come | false: no task is left
 function loop.step(timeout)
-  if timeout ~= nil then check_number(timeout, 1, "step") end
+  if timeout ~= nil then check.number(timeout, 1, "step") end
   return tasks.step(timeout)
 end
 
 -- loop.sleep(seconds) -> true | nil, message, name
 function loop.sleep(seconds)
-  check_number(seconds, 1, "sleep")
+  check.number(seconds, 1, "sleep")
   return tasks.sleep(seconds)
 end
 
 -- loop.spawn(fn, ...) -> task
 function loop.spawn(fn, ...)
-  check_function(fn, 1, "spawn")
+  check.callable(fn, 1, "spawn")
   return tasks.spawn(fn, ...)
 end
 
 -- loop.deadline(seconds, fn, ...) -> what fn gives;  a wait that lasts longer answers nil, message, "ETIMEDOUT"
 function loop.deadline(seconds, fn, ...)
-  check_number(seconds, 1, "deadline")
-  check_function(fn, 2, "deadline")
+  check.number(seconds, 1, "deadline")
+  check.callable(fn, 2, "deadline")
   return tasks.deadline(seconds, fn, ...)
 end
 
@@ -98,7 +85,7 @@ function loop.wait(object, events, timeout)
   if events ~= "r" and events ~= "w" and events ~= "rw" then
     error("bad argument #2 to 'wait' (r, w or rw expected)", 2)
   end
-  if timeout then check_number(timeout, 3, "wait") end
+  if timeout then check.number(timeout, 3, "wait") end
   local watch = watch_of(object)
   if events ~= "w" and not watch.r and is_filled(watch) then
     local ok, message, name = tasks.pause()
@@ -114,6 +101,8 @@ end
 
 -- loop.resolve(name [, family]) -> { { family = , addr = }, ... } | nil, message, name
 function loop.resolve(name, family)
+  check.string(name, 1, "resolve")
+  check.family(family, 2, "resolve")
   local lookup, message, symbol = lsocket.lookup(name, family)
   if not lookup then return nil, message, symbol end
   local list
@@ -148,14 +137,12 @@ end
 
 -- ---- connecting ----
 
-local OWN = { max = true, delay = true, limit = true } -- options that are not the socket's
-
 -- What bind and connect are called with: the options that are theirs, and port. TCP is not to keep small pieces back; a
 -- connection has that from the socket that listens.
 local function arguments_of(options, port, list)
   local arguments = { port = port }
   for name, value in pairs(options or {}) do
-    if not OWN[name] then arguments[name] = value end
+    if not check.own[name] then arguments[name] = value end
   end
   local tcp = list[1].family ~= "unix" and (arguments.type or "tcp") == "tcp"
   if tcp and arguments.nodelay == nil then arguments.nodelay = true end
@@ -221,9 +208,8 @@ end
 
 -- loop.connect(host, port [, options]) -> stream | nil, message, name
 function loop.connect(host, port, options)
-  if type(host) ~= "string" then
-    error(("bad argument #1 to 'connect' (string expected, got %s)"):format(type(host)), 2)
-  end
+  check.string(host, 1, "connect")
+  check.options(options, 3, "connect")
   local list, message, name = addresses_of(host, options and options.family)
   if not list then return nil, message, name end
   local race = {
@@ -263,11 +249,7 @@ local function bind_all(server, list, arguments)
   return nil, message, name
 end
 
--- loop.listen(address, port [, options]) -> server | nil, message, name
-function loop.listen(address, port, options)
-  if type(address) ~= "string" then
-    error(("bad argument #1 to 'listen' (string expected, got %s)"):format(type(address)), 2)
-  end
+local function listen(address, port, options)
   local list, message, name = addresses_of(address, options and options.family)
   if not list then return nil, message, name end
   local arguments = arguments_of(options, port, list)
@@ -283,6 +265,13 @@ function loop.listen(address, port, options)
     if name ~= "EADDRINUSE" then break end
   end
   return nil, message, name
+end
+
+-- loop.listen(address, port [, options]) -> server | nil, message, name
+function loop.listen(address, port, options)
+  check.string(address, 1, "listen")
+  check.options(options, 3, "listen")
+  return listen(address, port, options)
 end
 
 -- What accept hands on of a connection that nobody has seen yet: the next one may be there. Some of these can mean the
@@ -364,8 +353,10 @@ end
 
 -- loop.serve(address, port, handler [, options]) -> server | nil, message, name
 function loop.serve(address, port, handler, options)
-  check_function(handler, 3, "serve")
-  local server, message, name = loop.listen(address, port, options)
+  check.string(address, 1, "serve")
+  check.callable(handler, 3, "serve")
+  check.options(options, 4, "serve")
+  local server, message, name = listen(address, port, options)
   if not server then return nil, message, name end
   server.handlers, server.count, server.limit = {}, 0, options and options.limit or math.huge
   server.full, server.idle = {}, {}
@@ -390,7 +381,7 @@ end
 
 -- server:close([grace]) -> true | false: some handlers had to be cut off | nil, message, name
 function Server:close(grace)
-  if grace ~= nil then check_number(grace, 1, "close") end
+  if grace ~= nil then check.number(grace, 1, "close") end
   for _, watch in ipairs(self.watches) do
     tasks.release(watch)
     watch.object:close()

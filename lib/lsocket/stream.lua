@@ -1,6 +1,7 @@
 -- Streams: a socket that tasks read and write as if they waited for it. Where its bytes come from and go to is left to
 -- the loop.
 local lsocket = require "lsocket"
+local check = require "lsocket.check"
 local tasks = require "lsocket.tasks"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
@@ -25,6 +26,8 @@ local recv, sendrest   -- the methods of sockets, known when there is one
 -- Further fields are there when they are needed: queue: the tasks that want to write after the one that does; failure:
 -- what ended the connection, where a write was told and no read yet: message and name.
 function stream.new(sock, options)
+  check.socket(sock, 1, "new")
+  check.options(options, 2, "new")
   recv, sendrest = sock.recv, sock.sendrest
   local self = setmetatable({
     buffer = false,  -- what was received and not read yet; made when it is needed
