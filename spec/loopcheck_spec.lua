@@ -6,6 +6,7 @@ local helper = require "spec.helper"
 
 local nan = 0 / 0
 local sock = assert(lsocket.pair())
+local never = stream.new(sock) -- is read
 
 -- A text, a function, its arguments.
 local wrong = {
@@ -33,6 +34,8 @@ local wrong = {
   { "#1 to 'new' (socket expected, got nil)", stream.new },
   { "#1 to 'new' (socket expected, got table)", stream.new, { recv = sock.recv, sendrest = sock.sendrest } },
   { "#1 to 'new' (socket expected, got userdata)", stream.new, io.stdout },
+  { "#1 to 'readsome' (integer from 1 to 2147483647 expected, got number)", never.readsome, never, 0 },
+  { "#1 to 'readsome' (integer from 1 to 2147483647 expected, got string)", never.readsome, never, "1" },
   { "#2 to 'new' (max: integer from 1 to 2147483647 expected", stream.new, sock, { max = 0 } },
 }
 

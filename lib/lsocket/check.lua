@@ -32,16 +32,20 @@ end
 
 local families = { inet = true, inet6 = true, unix = true }
 
--- Options that are not handed on to the sockets: from, to, what to call it.
-check.own = {
-  max = { 1, 2147483647, "max: integer from 1 to 2147483647", whole = true },
-  delay = { 0, math.huge, "delay: number from 0 on" },
-  limit = { 1, math.huge, "limit: number from 1 on" },
-}
+-- Ranges: from, to, what to call it.
+local SIZE = { 1, 2147483647, "integer from 1 to 2147483647", whole = true }
+
+-- Options that are not handed on to the sockets.
+check.own = { max = SIZE, delay = { 0, math.huge, "number from 0 on" }, limit = { 1, math.huge, "number from 1 on" } }
 
 local function is_within(value, range)
   if type(value) ~= "number" or not (value >= range[1] and value <= range[2]) then return false end
   return not range.whole or value % 1 == 0
+end
+
+-- A number of bytes.
+function check.size(value, arg, name)
+  if not is_within(value, SIZE) then fail(arg, name, SIZE[3], value) end
 end
 
 -- A table of options, or none. Those of the sockets are left to them.
@@ -50,7 +54,7 @@ function check.options(options, arg, name)
   if type(options) ~= "table" then fail(arg, name, "table", options) end
   for option, range in pairs(check.own) do
     local value = options[option]
-    if value ~= nil and not is_within(value, range) then fail(arg, name, range[3], value) end
+    if value ~= nil and not is_within(value, range) then fail(arg, name, option .. ": " .. range[3], value) end
   end
   local family = options.family
   if family ~= nil and not families[family] then fail(arg, name, "family: inet, inet6 or unix", family) end

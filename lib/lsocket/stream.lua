@@ -192,6 +192,7 @@ end
 
 -- stream:readsome([max]) -> string | nil | nil, message, name
 function Stream:readsome(max)
+  if max then check.size(max, 1, "readsome") end
   local buffer = self.buffer
   if buffer and #buffer > 0 then
     check_reader(self)
