@@ -5,7 +5,7 @@ local stream = require "lsocket.stream"
 local tasks = require "lsocket.tasks"
 
 local loop = {
-  getfd = tasks.getfd, now = lsocket.now, pcall = tasks.pcall,
+  deadline = tasks.deadline, getfd = tasks.getfd, now = lsocket.now, pcall = tasks.pcall, sleep = tasks.sleep,
 }
 
 local HEAD_START = 0.25 -- seconds that an address has before the next one is tried, too: RFC 8305
@@ -37,23 +37,10 @@ function loop.step(timeout)
   return tasks.step(timeout)
 end
 
--- loop.sleep(seconds) -> true | nil, message, name
-function loop.sleep(seconds)
-  check.number(seconds, 1, "sleep")
-  return tasks.sleep(seconds)
-end
-
 -- loop.spawn(fn, ...) -> task
 function loop.spawn(fn, ...)
   check.callable(fn, 1, "spawn")
   return tasks.spawn(fn, ...)
-end
-
--- loop.deadline(seconds, fn, ...) -> what fn gives;  a wait that lasts longer answers nil, message, "ETIMEDOUT"
-function loop.deadline(seconds, fn, ...)
-  check.number(seconds, 1, "deadline")
-  check.callable(fn, 2, "deadline")
-  return tasks.deadline(seconds, fn, ...)
 end
 
 -- ---- waiting ----

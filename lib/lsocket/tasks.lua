@@ -5,6 +5,7 @@
 -- whoever has woken it. What comes to be read resumes the task at once; room to write, a timer, another task or a
 -- cancel puts it in line for the next turn, so that no task is ever resumed from inside of another.
 local lsocket = require "lsocket"
+local check = require "lsocket.check"
 local timers = require "lsocket.timers"
 
 local create, resume, yield = coroutine.create, coroutine.resume, coroutine.yield
@@ -133,7 +134,9 @@ local function disarm(task)
   if task.timer then timers.remove(heap, task.timer) end
 end
 
+-- loop.sleep(seconds) -> true | nil, message, name
 function tasks.sleep(seconds)
+  check.number(seconds, 1, "sleep")
   if seconds <= 0 then return tasks.pause() end
   local task = this()
   if task.pending then return interrupt(task) end
@@ -356,8 +359,11 @@ local function leave(task, around, ok, ...)
   return ...
 end
 
+-- loop.deadline(seconds, fn, ...) -> what fn gives;  a wait that lasts longer answers nil, message, "ETIMEDOUT"
 -- task.due is the earliest of its deadlines, or false.
 function tasks.deadline(seconds, fn, ...)
+  check.number(seconds, 1, "deadline")
+  check.callable(fn, 2, "deadline")
   local task = this()
   local around, due = task.due, clock() + seconds
   if around and around <= due then return fn(...) end
