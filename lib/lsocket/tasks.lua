@@ -218,34 +218,9 @@ local function remember(task, problem, thread)
   task.cause = { problem = problem, trace = debug.traceback(thread, tostring(problem)) }
 end
 
--- protect(fn, handler, ...) calls a function that may wait: true and its results, or false and the error, whose origin
--- is remembered. Lua 5.1 has no xpcall that lets a coroutine yield: there the function runs in one of its own, whose
--- waits are handed on.
-local protect, handler = xpcall, nil
-tasks.pcall = pcall
-if _VERSION == "Lua 5.1" and not rawget(_G, "jit") then
-  local function forward(task, outer, thread, ok, ...)
-    if ok and status(thread) ~= "dead" then return forward(task, outer, thread, resume(thread, yield(...))) end
-    if task then
-      task.inner = outer
-      if not ok then remember(task, (...), thread) end
-    end
-    return ok, ...
-  end
-
-  function protect(fn, _, ...)
-    local thread, task = create(function(...) return fn(...) end), current
-    local outer = task and task.inner
-    if task then task.inner = thread end
-    return forward(task, outer, thread, resume(thread, ...))
-  end
-  function tasks.pcall(fn, ...) return protect(fn, nil, ...) end
-else
-  function handler(problem)
-    if current then remember(current, problem, running()) end
-    return problem
-  end
-end
+local protect = require "lsocket.protect"(function() return current end, remember)
+local protected_call, handler = protect.call, protect.handler
+tasks.pcall = protect.pcall
 
 -- ---- tasks ----
 
@@ -370,7 +345,7 @@ function tasks.deadline(seconds, fn, ...)
   set_alarm(task, due)
   if seconds <= 0 then task.pending = task.pending or TIMED_OUT end
   task.due = due -- last, as memory may end in set_alarm
-  return leave(task, around, protect(fn, handler, ...))
+  return leave(task, around, protected_call(fn, handler, ...))
 end
 
 -- ---- watches ----
@@ -571,11 +546,21 @@ local function tidy()
   lapses = 0
 end
 
+-- Takes out the first timers while they are alarms of deadlines that are over: where nothing else can happen any more,
+-- they must not hide it.
+local function drop_spent()
+  local first = timers.first(heap)
+  while first and first == first.task.alarm and not first.task.due do
+    timers.remove(heap, first)
+    first = timers.first(heap)
+  end
+end
+
 -- Seconds until the next turn must begin; nil: for ever.
 local function time_left()
   if waits > 0 then return 0 end
   local first = timers.first(heap)
-  return first and math.max(0, first - clock())
+  return first and math.max(0, first.when - clock())
 end
 
 -- One turn: lets go on whoever can, then waits for what comes, at most so many seconds.
@@ -584,6 +569,7 @@ local function turn(timeout)
   if lapses > 0 then tidy() end
   if #poller ~= registered then find_closed() end
   if alive == 0 then return end
+  if waits == 0 and registered == 0 then drop_spent() end
   local left = timeout
   if waits > 0 or heap.count > 0 then
     left = time_left()

@@ -69,10 +69,9 @@ function timers.remove(heap, timer)
   end
 end
 
--- When the first one is due; nil where there is none.
+-- The one that is due first; nil where there is none.
 function timers.first(heap)
-  local timer = heap[1]
-  return timer and timer.when
+  return heap[1]
 end
 
 -- Takes out and answers the first one if it is due at that time.
