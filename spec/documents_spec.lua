@@ -225,6 +225,7 @@ describe("the program for a user and a server", function()
     assert.equal("hello\n", peer:recv())
     peer:close()
     assert.equal("dead", step())
+    for _, sock in ipairs { user, keyboard, server } do sock:close() end
   end)
 end)
 
