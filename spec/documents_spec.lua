@@ -2,6 +2,7 @@
 local lsocket = require "lsocket"
 local helper = require "spec.helper"
 local loop = require "lsocket.loop"
+local process = require "spec.process"
 local lfs = require "lfs"
 
 local PATIENCE = 10 -- seconds that an example may run
@@ -278,9 +279,7 @@ end)
 
 describe("the middle of the proxy", function()
   it("is what samples/proxy.lua has", function()
-    local file = assert(io.open "samples/proxy.lua")
-    local sample = file:read "*a"
-    file:close()
+    local sample = process.read "samples/proxy.lua"
     for part in (programs["samples/proxy.lua"].text:gsub("^[^\n]*\n", "") .. "\n\n"):gmatch("(.-\n)\n") do
       assert.truthy(sample:find(part, 1, true), part)
     end

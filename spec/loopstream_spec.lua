@@ -408,17 +408,6 @@ describe("waiting for a stream", function()
       assert.is_false(loop.wait(b, "r", 0))
     end)
   end)
-
-  it("is not for two tasks, whatever is in its buffer", function()
-    run(function(a, b)
-      a:write "a part"
-      local reader = loop.spawn(b.read, b)
-      loop.sleep(0.001)
-      raises("another task is reading from it already", loop.wait, b, "r")
-      a:write "\n"
-      assert.equal("a part", reader:join())
-    end)
-  end)
 end)
 
 describe("stream:close", function()

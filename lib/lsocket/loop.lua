@@ -62,7 +62,7 @@ local function watch_of(object)
   return watch
 end
 
--- Has it been received already what a stream will read next?
+-- Has something been received already that a stream will read next?
 local function is_filled(watch)
   return watch.buffer and #watch.buffer > 0
 end
