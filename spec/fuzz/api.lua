@@ -35,6 +35,7 @@ local makers = {
   function() return ls.batch(4, 100) end,
   function() return ls.lookup("127.0.0.1") end,
   function() return ls.buffer() end,
+  function() return ls.signals("USR1", "WINCH") end,
 }
 for _, make in ipairs(makers) do
   local object = assert(make())
@@ -53,11 +54,13 @@ local texts = {
   "build/fuzz/sockets/b", "224.0.0.5%lo", "ff02::1%lo", "fe80::11%veth0", "10.11.0.1", "::ffff:127.0.0.1", "", "\0",
   "tcp", "udp", "mcast", "seqpacket", "inet", "inet6", "unix", "r", "w", "rw", "poll", "epoll", "kqueue", "lo", "veth0",
   "socket", "peer", "\n", "0", "65536", "1e3", "0x10", "nodelay", "linger", "rcvbuf", "segment", "gro", "pktinfo",
-  "passcred", "recverr", "tcpinfo", "error", "mcastif", "device", "ttl", "timestamp", "congestion",
+  "passcred", "recverr", "tcpinfo", "error", "mcastif", "device", "ttl", "timestamp", "congestion", "USR1",
+  "RTMIN", "KILL",
 }
 local fields = {
-  "type", "family", "address", "port", "localaddress", "localport", "backlog", "inherit", "mode", "unlink", "ttl",
-  "data", "source", "interface", "tos", "ecn", "segment", "nodelay", "linger", "rcvbuf", "gro", "reuseport", "v6only",
+  "type", "family", "name", "canonical", "address", "port", "localaddress", "localport", "backlog", "inherit", "mode",
+  "unlink", "ttl", "data", "source", "interface", "tos", "ecn", "segment", "nodelay", "linger", "rcvbuf", "gro",
+  "reuseport", "v6only",
 }
 local numbers = {
   -1, 0, 1, 2, 3, 4, 5, 7, 16, 100, 255, 256, 1000, 65535, 65536, 70000, 0.5, -0.5, 1e300, -1e300, 0 / 0, 1 / 0,
@@ -157,11 +160,19 @@ end
 
 local special = {}
 
-function special.fromfd(fn, _, ...)
+function special.fromfd(fn, _, first, ...)
+  if io.type(first) then return judge("fromfd", pcall(fn, first)) end -- which it copies
   local fd = fuzz.open(choose(4))
   if not fd then return end
-  local ok, object = judge("fromfd", pcall(fn, fd, ...))
+  local ok, object = judge("fromfd", pcall(fn, fd, first, ...))
   if ok and object then fuzz.given(fd) end
+end
+
+-- Each wait of a socket that would not end is interrupted, and goes on.
+function special.wait(fn, _, object, events, timeout, ...)
+  local metatable = debug.getmetatable(object)
+  local endless = metatable and metatable.__type == "socket" and (timeout == nil or tonumber(timeout))
+  judge("wait", pcall(fn, object, events, endless and 0 or timeout, ...))
 end
 
 function special.detach(fn, _, object, ...)
@@ -201,7 +212,7 @@ local function call_method(object)
   call(names[choose(#names)], object, value(), value(), value())
 end
 
-local all = { "batch", "buffer", "lookup", "poller", "socket" }
+local all = { "batch", "buffer", "lookup", "poller", "signals", "socket" }
 
 local actions = {
   function() call(functions[choose(#functions)], value(), value(), value(), value()) end,

@@ -61,14 +61,17 @@ static size_t walk(const char *memory, size_t size, Place places[PARTS]) {
     return count;
 }
 
-static int is_rights(const Place *place) { return place->level == SOL_SOCKET && place->type == SCM_RIGHTS; }
+/* The other kind is SCM_PIDFD, which older headers do not name. */
+static int has_descriptors(const Place *place) {
+    return place->level == SOL_SOCKET && (place->type == SCM_RIGHTS || (LS_HAVE_PIDFD && place->type == 4));
+}
 
 /* Puts descriptors of ours in the place of those that the input made up; -1 for those that are too many. */
 static size_t arm(char *memory, const Place *places, size_t count, int fds[MOST], int *lost) {
     size_t made = 0, i, at;
     *lost = 0;
     for (i = 0; i < count; i++) {
-        if (!is_rights(&places[i])) continue;
+        if (!has_descriptors(&places[i])) continue;
         for (at = 0; at + sizeof(int) <= places[i].size; at += sizeof(int)) {
             int fd = made < MOST ? fds[made++] = open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
             memcpy(memory + places[i].start + at, &fd, sizeof fd);

@@ -130,8 +130,8 @@ static void get(Input *in) {
     if (how & 1) lua_pushinteger(L, (lua_Integer)room);
     if (!call("getopt", room > 65536)) return;
     if (lua_isnil(L, FIRST)) check_failure();
-    else if (how & 1) fuzz_require(lua_type(L, FIRST) == LUA_TSTRING && lua_rawlen(L, FIRST) <= room, "it fits");
-    else fuzz_require(lua_isinteger(L, FIRST), "without a size it is an integer");
+    else if (lua_type(L, FIRST) != LUA_TSTRING) fuzz_require(!(how & 1) && lua_isinteger(L, FIRST), "it is an integer");
+    else fuzz_require(lua_rawlen(L, FIRST) <= (how & 1 ? room : sizeof(int) - 1), "it fits, or is too short for one");
 }
 
 /* By name, with a value that may be none. */
