@@ -4,6 +4,7 @@
 #include "lsocket.h"
 #include "net/dgram.h"
 #include "net/fd.h"
+#include "option.h"
 #include "socket.h"
 #include "state.h"
 #include "value.h"
@@ -69,9 +70,7 @@ static int batch_get(lua_State *L) {
 static int read_peer(lua_State *L, int arg, ls_Addr *addr) {
     size_t len;
     const char *text = ls_value_address(L, arg, &len);
-    int needed = !ls_addr_isunix(text, len) || !lua_isnoneornil(L, arg + 1), err;
-    err = ls_addr_parse(text, len, needed ? (unsigned)ls_value_port(L, arg + 1) : 0, addr);
-    return err == LS_ADDR_NAME ? LS_EAI(EAI_NONAME) : err;
+    return ls_addr_numeric(text, len, ls_value_portof(L, text, len, arg + 1), addr);
 }
 
 /* batch:add(data [, address, port]) -> true | false | nil, message, name;  false: it is full */
@@ -126,19 +125,22 @@ static int push_count(lua_State *L, size_t n) {
 
 /* sock:recvmany(batch) -> count | false | nil, message, name */
 static int sock_recvmany(lua_State *L) {
-    const ls_Socket *s = ls_socket_self(L);
+    ls_Socket *s = ls_socket_self(L);
     ls_Batch *b = check_batch(L, 2);
-    int err;
+    int err, how = LS_DGRAM_SINGLE;
     if (s->type != SOCK_DGRAM && s->fd >= 0) return ls_fail(L, EOPNOTSUPP);
-    err = ls_dgram_recv(b, s->fd, s->flags & LS_SOCKET_GRO);
+    if (s->family == AF_UNIX) how = LS_DGRAM_LOCAL;
+    else if (ls_option_mirrored(s) & LS_SOCKET_GRO)
+        how = ls_option_isparted(s) ? LS_DGRAM_PARTED : LS_DGRAM_COALESCED;
+    err = ls_dgram_recv(b, s->fd, how);
     return LS_LIKELY(!err) ? push_count(L, ls_dgram_left(b)) : ls_fail_io(L, err);
 }
 
 /* sock:sendmany(batch [, address, port]) -> count | false | nil, message, name;  address: where all of it goes */
 static int sock_sendmany(lua_State *L) {
-    const ls_Socket *s = ls_socket_self(L);
+    ls_Socket *s = ls_socket_self(L);
     ls_Batch *b = check_batch(L, 2);
-    ls_Route route = { s->family, !(s->flags & LS_SOCKET_BOUND), s->flags & LS_SOCKET_SEGMENT, NULL };
+    ls_Route route = { s->family, !(s->flags & LS_SOCKET_BOUND), ls_option_mirrored(s) ? s->segment : 0, NULL };
     ls_Addr to;
     size_t sent;
     int err = 0;

@@ -33,6 +33,26 @@ static inline lua_Number ls_tonumber(lua_State *L, int index, int *is) {
 }
 #endif
 
+/* The thread of the state that is no coroutine, which Lua 5.1 does not tell: this one. */
+#if LUA_VERSION_NUM >= 502
+static inline lua_State *ls_mainthread(lua_State *L) {
+    lua_State *thread;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    thread = lua_tothread(L, -1);
+    lua_pop(L, 1);
+    return thread;
+}
+#else
+#define ls_mainthread(L) (L)
+#endif
+
+/* May the coroutine that runs yield here? Where Lua does not tell, 0. */
+#if LUA_VERSION_NUM >= 503 || defined(LUA_JITLIBNAME)
+#define ls_isyieldable(L) lua_isyieldable(L)
+#else
+#define ls_isyieldable(L) 0
+#endif
+
 /* Does lua_pushlstring copy the bytes before the collector may run a finalizer? */
 #define LS_PUSH_COPIES_FIRST (LUA_VERSION_NUM >= 504)
 

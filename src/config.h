@@ -24,10 +24,18 @@
 #define LS_HOT static inline __attribute__((always_inline))
 #define LS_LIKELY(condition) __builtin_expect(!!(condition), 1)
 
+/* A function that Lua finds in the module. */
+#ifdef _WIN32
+#define LS_EXPORT __declspec(dllexport)
+#else
+#define LS_EXPORT __attribute__((visibility("default")))
+#endif
+
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <poll.h>
 
 /* accept4(2): the flags of a new connection in one call. */
 #ifndef LS_HAVE_ACCEPT4
@@ -76,7 +84,7 @@
 
 /* recv(2) with MSG_TRUNC tells how long a datagram was that did not fit. */
 #ifndef LS_HAVE_TRUE_LENGTH
-#if defined(__linux__)
+#if defined(__linux__) || (defined(__FreeBSD__) && __FreeBSD__ >= 14)
 #define LS_HAVE_TRUE_LENGTH 1
 #else
 #define LS_HAVE_TRUE_LENGTH 0
@@ -85,16 +93,17 @@
 
 /* poll(2) tells with POLLRDHUP that the peer sends no more. */
 #ifndef LS_HAVE_POLLRDHUP
-#if defined(__linux__)
+#if defined(__linux__) || (defined(__FreeBSD__) && defined(POLLRDHUP))
 #define LS_HAVE_POLLRDHUP 1
 #else
 #define LS_HAVE_POLLRDHUP 0
 #endif
 #endif
 
-/* recvmmsg(2) and sendmmsg(2): many datagrams a call. */
+/* recvmmsg(2) and sendmmsg(2): many datagrams a call. OpenBSD has had them since 7.2, and MSG_WAITFORONE with them. */
 #ifndef LS_HAVE_MMSG
-#if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__)
+#if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__) || \
+    (defined(__OpenBSD__) && defined(MSG_WAITFORONE))
 #define LS_HAVE_MMSG 1
 #else
 #define LS_HAVE_MMSG 0
@@ -122,7 +131,7 @@
 /* Where an IPv4 datagram was sent to and by which interface it came, or is to leave: IP_PKTINFO, with ipi_spec_dst;
    elsewhere the address alone: IP_RECVDSTADDR and IP_SENDSRCADDR. IPv6 has IPV6_PKTINFO everywhere (RFC 3542). */
 #ifndef LS_HAVE_IP_PKTINFO
-#if defined(__linux__) || defined(__APPLE__)
+#if defined(__linux__) || defined(__APPLE__) || defined(_WIN32)
 #define LS_HAVE_IP_PKTINFO 1
 #else
 #define LS_HAVE_IP_PKTINFO 0
@@ -133,6 +142,24 @@
 #define LS_HAVE_IP_SENDSRCADDR 1
 #else
 #define LS_HAVE_IP_SENDSRCADDR 0
+#endif
+#endif
+
+/* Beside IP_RECVDSTADDR, IP_RECVIF tells by a sockaddr_dl by which interface it came. */
+#ifndef LS_HAVE_IP_RECVIF
+#if !LS_HAVE_IP_PKTINFO && defined(IP_RECVIF)
+#define LS_HAVE_IP_RECVIF 1
+#else
+#define LS_HAVE_IP_RECVIF 0
+#endif
+#endif
+
+/* IP_PKTINFO takes the source and the interface of a datagram at once; macOS ignores the source then. */
+#ifndef LS_HAVE_PKTINFO_OF_BOTH
+#if defined(__APPLE__)
+#define LS_HAVE_PKTINFO_OF_BOTH 0
+#else
+#define LS_HAVE_PKTINFO_OF_BOTH 1
 #endif
 #endif
 
@@ -164,7 +191,8 @@
 #endif
 
 /* Who is at the other end of a unix domain socket: SO_PEERCRED and SCM_CREDENTIALS with a struct ucred, unix(7); or
-   getpeereid(3), which does not tell the process. */
+   getpeereid(3), which does not tell the process: that do LOCAL_PEERPID (macOS), LOCAL_PEERCRED's struct xucred
+   (FreeBSD from 13 on), LOCAL_PEEREID's struct unpcbid (NetBSD) or SO_PEERCRED's struct sockpeercred (OpenBSD). */
 #ifndef LS_HAVE_UCRED
 #if defined(__linux__)
 #define LS_HAVE_UCRED 1
@@ -177,6 +205,28 @@
 #define LS_HAVE_GETPEEREID 1
 #else
 #define LS_HAVE_GETPEEREID 0
+#endif
+#endif
+
+#ifndef LS_HAVE_XUCRED_PID
+#if defined(__FreeBSD__) && __FreeBSD__ >= 13
+#define LS_HAVE_XUCRED_PID 1
+#else
+#define LS_HAVE_XUCRED_PID 0
+#endif
+#endif
+#ifndef LS_HAVE_UNPCBID
+#if defined(__NetBSD__)
+#define LS_HAVE_UNPCBID 1
+#else
+#define LS_HAVE_UNPCBID 0
+#endif
+#endif
+#ifndef LS_HAVE_SOCKPEERCRED
+#if defined(__OpenBSD__)
+#define LS_HAVE_SOCKPEERCRED 1
+#else
+#define LS_HAVE_SOCKPEERCRED 0
 #endif
 #endif
 
@@ -204,6 +254,24 @@
 #define LS_HAVE_ABSTRACT_UNIX 1
 #else
 #define LS_HAVE_ABSTRACT_UNIX 0
+#endif
+#endif
+
+/* A unix socket's file has the permissions that fchmod(2) gave the socket before it was bound, less the umask. */
+#ifndef LS_HAVE_SOCKET_MODE
+#if defined(__linux__)
+#define LS_HAVE_SOCKET_MODE 1
+#else
+#define LS_HAVE_SOCKET_MODE 0
+#endif
+#endif
+
+/* O_PATH of open(2), and /proc/self/fd: a file is looked at and changed, of which nothing but its place is open. */
+#ifndef LS_HAVE_O_PATH
+#if defined(__linux__)
+#define LS_HAVE_O_PATH 1
+#else
+#define LS_HAVE_O_PATH 0
 #endif
 #endif
 
@@ -241,6 +309,28 @@
 #endif
 #endif
 
+#ifndef LS_HAVE_AFD
+#if defined(_WIN32)
+#define LS_HAVE_AFD 1
+#else
+#define LS_HAVE_AFD 0
+#endif
+#endif
+
+/* io_uring(7), with headers of a kernel that has all of what net/ring.c uses. Whether the one that runs has it, and
+   allows it, opening a ring tells. */
+#if !defined(LS_HAVE_IO_URING) && defined(__linux__) && defined(__has_include)
+#if __has_include(<linux/io_uring.h>) && __has_include(<linux/version.h>)
+#include <linux/version.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 0)
+#define LS_HAVE_IO_URING 1
+#endif
+#endif
+#endif
+#ifndef LS_HAVE_IO_URING
+#define LS_HAVE_IO_URING 0
+#endif
+
 /* eventfd(2): a descriptor that a thread makes readable; else it takes a pipe. */
 #ifndef LS_HAVE_EVENTFD
 #if defined(__linux__)
@@ -250,9 +340,9 @@
 #endif
 #endif
 
-/* strerror_r gives the text (GNU) or fills the buffer (POSIX). */
+/* strerror_r gives the text (GNU) or fills the buffer (POSIX). Android's is GNU's from API 23 on, with _GNU_SOURCE. */
 #ifndef LS_HAVE_GNU_STRERROR_R
-#if defined(__GLIBC__)
+#if defined(__GLIBC__) || (defined(__ANDROID__) && defined(__ANDROID_API__) && __ANDROID_API__ >= 23)
 #define LS_HAVE_GNU_STRERROR_R 1
 #else
 #define LS_HAVE_GNU_STRERROR_R 0
@@ -283,7 +373,11 @@ int __xpg_strerror_r(int err, char *text, size_t size);
 #endif
 #endif
 #ifndef LS_HAVE_AF_LINK
-#define LS_HAVE_AF_LINK LS_HAVE_SA_LEN
+#if LS_HAVE_SA_LEN || defined(_WIN32)
+#define LS_HAVE_AF_LINK 1
+#else
+#define LS_HAVE_AF_LINK 0
+#endif
 #endif
 
 /* RFC 3493's names, which some systems spell in the older way. */

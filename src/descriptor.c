@@ -20,18 +20,28 @@ static int core_pair(lua_State *L) {
     err = ls_fd_pair(type, fds);
     for (i = 0; i < 2; i++) {
         ends[i]->fd = fds[i];
-        ends[i]->family = AF_UNIX;
-        ends[i]->type = (unsigned char)type;
+        ls_socket_define(ends[i], AF_UNIX, type);
     }
     if (!err) return 2;
     ls_socket_close(ends[0]);
     return ls_fail(L, err);
 }
 
-/* lsocket.fromfd(fd) -> socket | nil, message, name */
+/* Adopts a copy, so that the other one stays its owner's. */
+static int adopt_copy(ls_Socket *s, int fd) {
+    int copy, err = ls_fd_dup(fd, &copy);
+    if (err) return err;
+    err = ls_socket_adopt(s, copy);
+    if (err) ls_fd_close(copy);
+    return err;
+}
+
+/* lsocket.fromfd(fd) -> socket | nil, message, name;  fd: a descriptor, which the socket owns, or a file of Lua's */
 static int core_fromfd(lua_State *L) {
-    int fd = ls_value_int(L, 1, "descriptor", -1, INT_MAX);
-    int err = ls_socket_adopt(ls_socket_new(L), fd);
+    int file = ls_value_openfile(L, 1), is_file = file != LS_VALUE_NOFILE;
+    int fd = is_file ? file : ls_value_int(L, 1, "descriptor", -1, INT_MAX);
+    ls_Socket *s = ls_socket_new(L);
+    int err = is_file ? adopt_copy(s, fd) : ls_socket_adopt(s, fd);
     return err ? ls_fail(L, err) : 1;
 }
 
@@ -129,7 +139,10 @@ static int core_listenfds(lua_State *L) {
 
 /* sock:detach() -> descriptor | nil, message, name;  the object is closed, the descriptor is the caller's */
 static int sock_detach(lua_State *L) {
-    int fd = ls_socket_detach(L, ls_socket_self(L));
+    ls_Socket *s = ls_socket_self(L);
+    int fd;
+    if (ls_socket_refuse(s)) return ls_fail(L, EOPNOTSUPP);
+    fd = ls_socket_detach(L, s);
     if (fd < 0) return ls_fail(L, EBADF);
     lua_pushinteger(L, fd);
     return 1;
@@ -137,20 +150,23 @@ static int sock_detach(lua_State *L) {
 
 /* sock:dup() -> socket | nil, message, name */
 static int sock_dup(lua_State *L) {
-    const ls_Socket *s = ls_socket_self(L);
+    ls_Socket *s = ls_socket_self(L);
     ls_Socket *copy = ls_socket_new(L);
-    int err = ls_fd_dup(s->fd, &copy->fd);
+    int err = ls_socket_refuse(s);
+    if (!err) err = ls_fd_dup(s->fd, &copy->fd);
     if (err) return ls_fail(L, err);
     copy->family = s->family;
     copy->type = s->type;
+    ls_socket_share(s);
     copy->flags = (unsigned char)(s->flags & ~LS_SOCKET_WATCHED);
     return 1;
 }
 
 /* sock:inherit([on]) -> true | nil, message, name;  on: true (default): programs that are started get the descriptor */
 static int sock_inherit(lua_State *L) {
-    const ls_Socket *s = ls_socket_self(L);
+    ls_Socket *s = ls_socket_self(L);
     int given = !lua_isnoneornil(L, 2);
+    ls_socket_share(s);
     if (given && !lua_isboolean(L, 2)) return ls_value_wrongtype(L, 2, "boolean");
     return ls_result(L, ls_fd_inherit(s->fd, !given || lua_toboolean(L, 2)));
 }

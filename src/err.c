@@ -130,6 +130,13 @@ int ls_fail_text(lua_State *L, int err, const char *text) {
     return 3;
 }
 
+int ls_fail_named(lua_State *L, const char *text, const char *name) {
+    lua_pushnil(L);
+    lua_pushstring(L, text);
+    lua_pushstring(L, name);
+    return 3;
+}
+
 int ls_fail_io(lua_State *L, int err) {
     if (err != EAGAIN && err != EWOULDBLOCK) return ls_fail(L, err);
     lua_pushboolean(L, 0);

@@ -14,6 +14,9 @@ int ls_fail(lua_State *L, int err);
 /* the same with a text of our own, where the system has none that fits */
 int ls_fail_text(lua_State *L, int err, const char *text);
 
+/* the same with a name of our own, too: what a layer reports */
+int ls_fail_named(lua_State *L, const char *text, const char *name);
+
 /* Pushes the symbol of an errno or LS_EAI(code). */
 void ls_err_pushname(lua_State *L, int err);
 

@@ -1,13 +1,14 @@
-/* lsocket.getinterfaces: the addresses of this machine's interfaces, with getifaddrs(3). */
+/* lsocket.getinterfaces: the addresses of this machine's interfaces, with getifaddrs(3). lsocket.gethostname: what it
+   calls itself. */
 #include "err.h"
 #include "lsocket.h"
 #include "net/addr.h"
+#include "net/iface.h"
 #include "state.h"
 #include "value.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
-#include <stdio.h>
 #include <string.h>
 #if LS_HAVE_AF_PACKET
 #include <netpacket/packet.h>
@@ -69,19 +70,15 @@ static const unsigned char *hardware_of(const struct ifaddrs *item, size_t *len)
 /* hwaddr = "02:fc:..", from the link-layer record of the same name, but for the label in "eth0:label"; loopback's is
    all zeros, and none. */
 static void set_hardware(lua_State *L, const struct ifaddrs *list, const char *name) {
-    char text[3 * 32];
+    char text[LS_IFACE_TEXT];
     const unsigned char *bytes = NULL;
-    size_t i, len = 0, name_len = strcspn(name, ":");
-    int any = 0;
+    size_t len = 0, name_len = strcspn(name, ":");
     for (; list && !bytes; list = list->ifa_next)
         if (strncmp(list->ifa_name, name, name_len) == 0 && list->ifa_name[name_len] == '\0')
             bytes = hardware_of(list, &len);
-    for (i = 0; i < len && i < 32; i++) {
-        any |= bytes[i];
-        snprintf(text + 3 * i, 4, "%02x:", bytes[i]);
-    }
-    if (!any) return;
-    lua_pushlstring(L, text, 3 * i - 1);
+    len = ls_iface_hardware(bytes, len, text);
+    if (len == 0) return;
+    lua_pushlstring(L, text, len);
     lua_setfield(L, -2, "hwaddr");
 }
 
@@ -121,7 +118,18 @@ static int core_getinterfaces(lua_State *L) {
     return 1;
 }
 
-static const luaL_Reg functions[] = { { "getinterfaces", core_getinterfaces }, { NULL, NULL } };
+/* lsocket.gethostname() -> name | nil, message, name */
+static int core_gethostname(lua_State *L) {
+    char name[LS_IFACE_HOST];
+    int err = ls_iface_hostname(name);
+    if (err) return ls_fail(L, err);
+    lua_pushstring(L, name);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    { "getinterfaces", core_getinterfaces }, { "gethostname", core_gethostname }, { NULL, NULL },
+};
 
 void ls_iface_open(lua_State *L) {
     ls_state_register(L, functions);

@@ -1,4 +1,4 @@
-/* Names to addresses, with the system's resolver: resolve, which may block, and lookup, which does not. */
+/* Names to addresses and back, with the system's resolver: resolve, which may block, and lookup, which does not. */
 #include "err.h"
 #include "lsocket.h"
 #include "net/gai.h"
@@ -7,6 +7,7 @@
 #include "value.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* ---- resolve ---- */
 
@@ -43,23 +44,34 @@ static void push_list(lua_State *L, const struct addrinfo *list, ls_Addr *addrs)
     }
 }
 
-/* lsocket.resolve(name) -> { { family = , addr = }, ... } | nil, message, name */
+static int check_family(lua_State *L, int arg) {
+    static const char *const names[] = { "inet", "inet6", NULL };
+    if (lua_isnoneornil(L, arg)) return AF_UNSPEC;
+    return luaL_checkoption(L, arg, NULL, names) == 0 ? AF_INET : AF_INET6;
+}
+
+/* Pushes the list that has one address alone. */
+static int push_single(lua_State *L, const ls_Addr *addr, int family) {
+    if (family != AF_UNSPEC && family != addr->u.sa.sa_family) return ls_fail(L, LS_EAI(EAI_NONAME));
+    lua_newtable(L);
+    ls_value_pushrecord(L, addr, 1);
+    lua_rawseti(L, -2, 1);
+    return 1;
+}
+
+/* lsocket.resolve(name [, family]) -> { { family = , addr = }, ... } | nil, message, name;  family: "inet", "inet6" */
 static int core_resolve(lua_State *L) {
     size_t len;
     const char *name = ls_value_address(L, 1, &len);
+    int family = check_family(L, 2), err;
     ls_Owner *owner;
     struct addrinfo *list;
     ls_Addr addr;
-    int err = ls_addr_isunix(name, len) ? LS_EAI(EAI_NONAME) : ls_addr_parse(name, len, 0, &addr);
-    if (err == 0) {
-        lua_newtable(L);
-        ls_value_pushrecord(L, &addr, 1);
-        lua_rawseti(L, -2, 1);
-        return 1;
-    }
+    err = ls_addr_isunix(name, len) ? LS_EAI(EAI_NONAME) : ls_addr_parse(name, len, 0, &addr);
+    if (err == 0) return push_single(L, &addr, family);
     if (err != LS_ADDR_NAME) return ls_fail(L, err);
     owner = ls_state_own(L, release_list);
-    err = ls_gai_lookup(name, len, AF_UNSPEC, &list);
+    err = ls_gai_lookup(name, len, family, 0, &list);
     if (err) return ls_fail(L, err);
     owner->thing = list;
     push_list(L, list, push_room(L, list));
@@ -73,6 +85,7 @@ typedef struct Lookup {
     const void *magic;
     ls_Query *query; /* NULL: it was finalized */
     int fd;          /* -1: it has none, or nobody has asked for it */
+    int wanted;      /* LS_QUERY_... */
 } Lookup;
 
 static const char magics[LS_STATE_MAGICS];
@@ -84,31 +97,96 @@ static Lookup *check_self(lua_State *L) {
     return l;
 }
 
-static int check_family(lua_State *L, int arg) {
-    static const char *const names[] = { "inet", "inet6", NULL };
-    if (lua_isnoneornil(L, arg)) return AF_UNSPEC;
-    return luaL_checkoption(L, arg, NULL, names) == 0 ? AF_INET : AF_INET6;
+/* ---- what is asked ---- */
+
+enum { NAME = 2, ADDRESS, FAMILY, CANONICAL }; /* where the named arguments are put */
+static const char *const arguments[] = { "name", "address", "family", "canonical", NULL };
+
+static int is_argument(const char *name) {
+    int i;
+    for (i = 0; arguments[i]; i++)
+        if (strcmp(arguments[i], name) == 0) return 1;
+    return 0;
 }
 
-/* lsocket.lookup(name [, family]) -> lookup | nil, message, name;  family: "inet", "inet6" */
+/* Puts the fields of the table, argument 1, behind it. */
+static void spread(lua_State *L) {
+    int i;
+    lua_settop(L, 1);
+    for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
+        if (!is_argument(name)) ls_value_refuse(L, 1, name, "no such argument");
+    }
+    for (i = 0; arguments[i]; i++) {
+        lua_pushstring(L, arguments[i]);
+        lua_rawget(L, 1);
+    }
+}
+
+static void check_named(lua_State *L, int index, const char *problem) {
+    if (problem) ls_value_refuse(L, 1, arguments[index - NAME], problem);
+}
+
+/* AF_UNSPEC: there is no such family. */
+static int named_family(lua_State *L) {
+    const char *name = lua_type(L, FAMILY) == LUA_TSTRING ? lua_tostring(L, FAMILY) : "";
+    return strcmp(name, "inet") == 0 ? AF_INET : strcmp(name, "inet6") == 0 ? AF_INET6 : AF_UNSPEC;
+}
+
+/* { name = [, family =] [, canonical =] } or { address = } */
+static void read_named(lua_State *L, ls_Question *q) {
+    int reverse, text, i;
+    spread(L);
+    reverse = !lua_isnil(L, ADDRESS);
+    text = reverse ? ADDRESS : NAME;
+    for (i = NAME; i <= CANONICAL; i++)
+        if (reverse && i != ADDRESS && !lua_isnil(L, i)) check_named(L, i, "of no use with an address");
+    check_named(L, text, ls_value_readaddress(L, text, &q->text, &q->len));
+    if (lua_toboolean(L, CANONICAL)) q->wanted = LS_QUERY_CANONICAL;
+    if (!lua_isnil(L, CANONICAL) && !lua_isboolean(L, CANONICAL)) check_named(L, CANONICAL, "boolean expected");
+    if (reverse) q->wanted = LS_QUERY_NAME;
+    if (lua_isnil(L, FAMILY)) return;
+    q->family = named_family(L);
+    if (q->family == AF_UNSPEC) check_named(L, FAMILY, "inet or inet6 expected");
+}
+
+/* (name [, family]) */
+static void read_question(lua_State *L, ls_Question *q) {
+    q->text = ls_value_address(L, 1, &q->len);
+    q->family = check_family(L, 2);
+}
+
+/* lsocket.lookup(name [, family]) -> lookup | nil, message, name;  or lookup{ name = value, ... } */
 static int core_lookup(lua_State *L) {
-    size_t len;
-    const char *name = ls_value_address(L, 1, &len);
-    int family = check_family(L, 2), err;
-    Lookup *l = ls_newuserdata(L, sizeof *l);
+    ls_Question question = { NULL, 0, AF_UNSPEC, LS_QUERY_ADDRESSES };
+    Lookup *l;
+    int err;
+    if (lua_istable(L, 1)) read_named(L, &question);
+    else read_question(L, &question);
+    l = ls_newuserdata(L, sizeof *l);
     l->magic = &magics[LS_STATE_ALIVE];
     l->query = NULL;
     l->fd = -1;
+    l->wanted = question.wanted;
     lua_rawgeti(L, LS_STATE, LS_STATE_LOOKUP);
     lua_setmetatable(L, -2);
-    err = ls_query_start(name, len, family, &l->query);
+    err = ls_query_start(&question, &l->query);
     return err ? ls_fail(L, err) : 1;
 }
 
-/* lookup:result() -> { { family = , addr = }, ... } | false | nil, message, name;  always the same, once it is there */
+/* Copies the name that was found before Lua is called, as push_list does; "": there is none. */
+static void copy_name(const struct addrinfo *list, char name[NI_MAXHOST]) {
+    size_t len = list->ai_canonname ? strnlen(list->ai_canonname, NI_MAXHOST - 1) : 0;
+    if (len > 0) memcpy(name, list->ai_canonname, len);
+    name[len] = '\0';
+}
+
+/* lookup:result() -> { { family = , addr = }, ... } | false | nil, message, name;  always the same, once it is there.
+   The list has the field canonical where that was asked for; of an address the result is its name. */
 static int lookup_result(lua_State *L) {
     const Lookup *l = check_self(L);
     const struct addrinfo *list;
+    char name[NI_MAXHOST];
     ls_Addr *addrs;
     int err = l->query ? ls_query_answer(l->query, &list) : ECANCELED;
     if (err == LS_QUERY_RUNNING) {
@@ -116,9 +194,17 @@ static int lookup_result(lua_State *L) {
         return 1;
     }
     if (err) return ls_fail(L, err);
+    copy_name(list, name);
+    if (l->wanted == LS_QUERY_NAME) {
+        lua_pushstring(L, name);
+        return 1;
+    }
     addrs = push_room(L, list);
     if (!l->query) return ls_fail(L, ECANCELED); /* that ran a finalizer, which has finalized the lookup by hand */
     push_list(L, list, addrs);
+    if (name[0] == '\0') return 1;
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "canonical");
     return 1;
 }
 

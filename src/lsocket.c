@@ -11,17 +11,21 @@ static void set_constant(lua_State *L, const char *name, const char *value) {
     lua_setfield(L, -2, name);
 }
 
-__attribute__((visibility("default"))) int luaopen_lsocket(lua_State *L);
+LS_EXPORT int luaopen_lsocket(lua_State *L);
 
 int luaopen_lsocket(lua_State *L) {
     lua_settop(L, 0);
     ls_state_open(L);
     ls_socket_open(L);
+    ls_layered_open(L);
     lua_newtable(L);
     ls_bind_open(L);
+    ls_steps_open(L);
+    ls_wait_open(L);
     ls_descriptor_open(L);
     ls_select_open(L);
     ls_poller_open(L);
+    ls_rings_open(L);
     ls_batch_open(L);
     ls_buffer_open(L);
     ls_message_open(L);
@@ -29,6 +33,8 @@ int luaopen_lsocket(lua_State *L) {
     ls_option_open(L);
     ls_mcast_open(L);
     ls_lookup_open(L);
+    ls_signals_open(L);
+    ls_address_open(L);
     ls_iface_open(L);
     ls_clock_open(L);
     set_constant(L, "INADDR_ANY", LS_ANY_IPV4);

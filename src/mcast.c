@@ -17,11 +17,9 @@ static int read_numeric(lua_State *L, int arg, ls_Addr *addr) {
 /* Gives the group its interface: the argument, which may repeat the group's own zone but not contradict it. */
 static int read_interface(lua_State *L, int arg, ls_Addr *group) {
     unsigned index = 0;
-    const char *problem;
     int err = 0;
     if (lua_isnoneornil(L, arg)) return 0;
-    problem = ls_value_readinterface(L, arg, &index, &err);
-    if (problem) luaL_argerror(L, arg, problem);
+    ls_value_accept(L, arg, ls_value_readinterface(L, arg, &index, &err));
     if (err) return err;
     if (group->ifindex && group->ifindex != index) return EINVAL;
     group->ifindex = index;

@@ -4,6 +4,8 @@
 #include "lsocket.h"
 #include "net/cmsg.h"
 #include "net/fd.h"
+#include "net/part.h"
+#include "option.h"
 #include "socket.h"
 #include "state.h"
 #include "value.h"
@@ -103,16 +105,19 @@ static int push_message(lua_State *L, const char *data, size_t size, size_t n, c
 }
 
 /* (size, table) -> the results of recvmsg; how: LS_CMSG_ERROR or 0 */
-static int receive(lua_State *L, const ls_Socket *s, int how) {
+static int receive(lua_State *L, ls_Socket *s, int how) {
     char local[LS_SOCKET_RECEIVE], *data = local;
-    size_t size = ls_value_size(L, 2, sizeof local), room = sizeof local, n;
+    size_t size = ls_value_size(L, 2, sizeof local), room = sizeof local, taken = 0, n;
     int lent = size > sizeof local, stream = ls_socket_isstream(s) && !how, results = 1, err;
     ls_Envelope e;
     if (!lua_isnoneornil(L, TABLE)) luaL_checktype(L, TABLE, LUA_TTABLE);
     lua_settop(L, TABLE);
     if (lent) data = ls_state_lend(L, LS_STATE_RECEIVE, room = ls_socket_room(s, size));
     else if (stream) room = size; /* all of a datagram is read, so that its true length is known */
+    if (!how && !stream && ls_option_mirrored(s) & LS_SOCKET_GRO && ls_option_isparted(s)) taken = ls_part_taken(s->fd);
     err = ls_cmsg_recv(s->fd, how | (stream ? 0 : LS_FD_DATAGRAM), data, room, &n, &e);
+    ls_part_failed(s->fd, taken, err);
+    if (!err && taken && taken < n && e.has & LS_HAS_SEGMENT) memmove(data, data + taken, n -= taken);
     if (err) results = ls_fail_io(L, err);
     else if (n == 0 && !how && ls_socket_ended(s, size)) lua_pushnil(L);
     else results = push_message(L, data, size < room ? size : room, n, &e);
@@ -121,14 +126,17 @@ static int receive(lua_State *L, const ls_Socket *s, int how) {
 }
 
 /* sock:recvmsg([size [, table]]) -> data, table | false | nil | nil, message, name */
-static int sock_recvmsg(lua_State *L) { return receive(L, ls_socket_self(L), 0); }
+static int sock_recvmsg(lua_State *L) {
+    ls_Socket *s = ls_socket_self(L);
+    return LS_LIKELY(!ls_socket_layer(s)) ? receive(L, s, 0) : ls_fail(L, EOPNOTSUPP);
+}
 
 /* Does it speak IPv4 or IPv6? */
 static int is_internet(const ls_Socket *s) { return s->family == AF_INET || s->family == AF_INET6; }
 
 /* sock:recverr([size [, table]]) -> data, table | false | nil, message, name;  an error from the socket's queue */
 static int sock_recverr(lua_State *L) {
-    const ls_Socket *s = ls_socket_self(L);
+    ls_Socket *s = ls_socket_self(L);
     if (s->fd < 0) return ls_fail(L, EBADF);
     if (!is_internet(s)) return ls_fail(L, EOPNOTSUPP); /* which would ignore it, and give data */
     return receive(L, s, LS_CMSG_ERROR);
@@ -258,21 +266,23 @@ static void read_letter(lua_State *L, Letter *letter) {
     if (letter->ecn >= 0) letter->e.tos = (letter->e.tos & ~3) | letter->ecn;
 }
 
-static int post(const ls_Socket *s, Letter *letter, size_t *n) {
+static int post(ls_Socket *s, Letter *letter, size_t *n) {
     int connection = ls_socket_isstream(s) || s->type == SOCK_SEQPACKET, err = letter->err;
     unsigned port = letter->port < 0 ? 0 : (unsigned)letter->port;
     if (letter->source) letter->e.has |= LS_HAS_LOCAL;
     if (s->fd < 0) return EBADF;
     if (letter->e.has && (connection || !is_internet(s))) return EOPNOTSUPP;
+    if (ls_socket_refuse(s)) return EOPNOTSUPP;
     if (!err && letter->address && !connection)
         err = ls_addr_numeric(letter->address, letter->address_len, port, &letter->e.peer);
     if (!err && letter->source) err = ls_addr_numeric(letter->source, letter->source_len, 0, &letter->e.local);
+    if (!(letter->e.has & LS_HAS_SEGMENT) && ls_option_mirrored(s) & LS_SOCKET_SEGMENT) letter->e.has |= LS_HAS_SEGMENT;
     return err ? err : ls_cmsg_send(s->fd, s->family, letter->data, letter->len, &letter->e, n);
 }
 
 /* sock:sendmsg(message) -> count | false | nil, message, name;  message: { data = , address = , port = , ... } */
 static int sock_sendmsg(lua_State *L) {
-    const ls_Socket *s = ls_socket_self(L);
+    ls_Socket *s = ls_socket_self(L);
     Letter letter;
     size_t n;
     int err;

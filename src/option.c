@@ -5,7 +5,7 @@
 #include "err.h"
 #include "lsocket.h"
 #include "net/fd.h"
-#include "option_kinds.h"
+#include "net/part.h"
 #include "state.h"
 #include "value.h"
 
@@ -154,6 +154,13 @@
 #define IP_BIND_ADDRESS_NO_PORT ABSENT
 #endif
 
+/* Whole seconds everywhere; macOS counts SO_LINGER in ticks. */
+#ifdef SO_LINGER_SEC
+#define LINGERING SO_LINGER_SEC
+#else
+#define LINGERING SO_LINGER
+#endif
+
 /* What recvmsg tells: the time in nanoseconds or microseconds; the address with or without the interface. */
 #ifdef SO_TIMESTAMPNS
 #define TIMESTAMP SO_TIMESTAMPNS
@@ -199,6 +206,7 @@
 #define OCTET LS_KIND_OCTET, 0, 255
 #define OCTETFLAG LS_KIND_OCTETFLAG, 0, 1
 #define MTUDISCOVER LS_KIND_MTUDISCOVER, 0, 0
+#define PACKETINFO LS_KIND_PKTINFO, 0, 1
 #define READ(kind) LS_KIND_##kind, 0, 0
 
 /* For IP, the second constant is IPv6's. IP_ONCE: an IPv6 socket needs it alone. */
@@ -220,7 +228,7 @@ static const ls_Option options[] = {
     { "rcvbufforce", FORCED, SOCKET(SO_RCVBUFFORCE) },
     { "sndbufforce", FORCED, SOCKET(SO_SNDBUFFORCE) },
     { "rcvlowat", INTEGER(1, INT_MAX), SOCKET(SO_RCVLOWAT) },
-    { "linger", LINGER, SOCKET(SO_LINGER) },
+    { "linger", LINGER, SOCKET(LINGERING) },
     { "oobinline", FLAG, SOCKET(SO_OOBINLINE) },
     { "timestamp", FLAG, SOCKET(TIMESTAMP) },
     { "passcred", FLAG, SOCKET(SO_PASSCRED) },
@@ -260,7 +268,7 @@ static const ls_Option options[] = {
     { "mcastall", FLAG, IP(IP_MULTICAST_ALL, IPV6_MULTICAST_ALL) },
     /* An IPv6 socket of Linux's tells of IPv4's packets, too, with the address in IPv6's form, and told both, it tells
        twice. Not so with the others. */
-    { "pktinfo", FLAG, IP_ONCE(PKTINFO, IPV6_RECVPKTINFO) },
+    { "pktinfo", PACKETINFO, IP_ONCE(PKTINFO, IPV6_RECVPKTINFO) },
     { "recvttl", FLAG, IP(IP_RECVTTL, IPV6_RECVHOPLIMIT) },
     { "recvtos", FLAG, IP(IP_RECVTOS, IPV6_RECVTCLASS) },
     { "recverr", FLAG, IP(IP_RECVERR, IPV6_RECVERR) },
@@ -308,7 +316,26 @@ void ls_option_mirror(ls_Socket *s) {
         const ls_Option *o = &options[i];
         int on = o->mirror && ls_option_getint(s, o, &value) == 0 && value;
         s->flags = (unsigned char)(on ? s->flags | o->mirror : s->flags & ~o->mirror);
+        if (o->mirror == LS_SOCKET_SEGMENT) s->segment = on ? (unsigned short)value : 0;
     }
+    if (s->flags & LS_SOCKET_GRO && !(s->flags & LS_SOCKET_SHARED) && ls_fork_notice() != 0) ls_socket_share(s);
+}
+
+int ls_option_recvpart(ls_Socket *s, int how, void *data, size_t size, size_t *n, ls_Addr *peer) {
+    if (!(ls_option_mirrored(s) & LS_SOCKET_GRO)) return ls_fd_recv(s->fd, how, data, size, n, peer);
+    s->flags |= LS_SOCKET_PARTED;
+    return ls_part_recv(s->fd, how, data, n, peer);
+}
+
+int ls_option_send(ls_Socket *s, const void *data, size_t size, size_t *n, const ls_Addr *to) {
+    struct iovec piece = { (void *)(uintptr_t)data, size }; /* which sendmsg(2) only reads */
+    int cuts = s->flags & LS_OPTION_CUTS && ls_option_mirrored(s) & LS_SOCKET_SEGMENT;
+    return cuts ? ls_part_send(s->fd, &piece, 1, n, to) : ls_fd_send(s->fd, data, size, n, to);
+}
+
+int ls_option_sendpieces(ls_Socket *s, struct iovec *pieces, unsigned short count, size_t *n) {
+    int cuts = s->flags & LS_OPTION_CUTS && ls_option_mirrored(s) & LS_SOCKET_SEGMENT;
+    return cuts ? ls_part_send(s->fd, pieces, count, n, NULL) : ls_fd_sendpieces(s->fd, pieces, count, n);
 }
 
 /* The option that the second argument names; raises where there is none. */
@@ -342,19 +369,39 @@ static int set_numbered(lua_State *L, ls_Socket *s) {
     return ls_result(L, err);
 }
 
+/* The room that the kernel is told of, as it may read what is there, and write where that points: the bytes that the
+   program gives, and zeros. Answers its size. */
+static size_t read_room(lua_State *L, char bytes[LARGEST]) {
+    size_t size = sizeof(int), given = 0;
+    const char *text = NULL;
+    if (!lua_isnoneornil(L, 5)) {
+        luaL_checktype(L, 5, LUA_TSTRING);
+        text = lua_tolstring(L, 5, &given);
+        if (given > LARGEST) luaL_argerror(L, 5, "too many bytes");
+        size = given;
+    }
+    if (!lua_isnoneornil(L, 4)) size = (size_t)ls_value_int(L, 4, "size", 0, LARGEST);
+    if (given > size) luaL_argerror(L, 5, "more bytes than size");
+    memset(bytes, 0, size);
+    if (text) memcpy(bytes, text, given);
+    return size;
+}
+
 static int get_numbered(lua_State *L, const ls_Socket *s) {
     char bytes[LARGEST];
-    int level, number, value, err;
+    int level, number, value, err, plain = lua_isnoneornil(L, 4) && lua_isnoneornil(L, 5);
+    size_t size;
     check_place(L, &level, &number);
-    if (lua_isnoneornil(L, 4)) {
-        err = ls_fd_getint(s->fd, level, number, &value);
-        if (!err) lua_pushinteger(L, value);
+    size = read_room(L, bytes);
+    err = ls_fd_getopt(s->fd, level, number, bytes, &size);
+    if (err) return ls_fail(L, err);
+    if (plain && size == sizeof value) {
+        memcpy(&value, bytes, size);
+        lua_pushinteger(L, value);
     } else {
-        size_t size = (size_t)ls_value_int(L, 4, "size", 0, LARGEST);
-        err = ls_fd_getopt(s->fd, level, number, bytes, &size);
-        if (!err) lua_pushlstring(L, bytes, size);
+        lua_pushlstring(L, bytes, size); /* fewer are no integer */
     }
-    return err ? ls_fail(L, err) : 1;
+    return 1;
 }
 
 /* ---- methods ---- */
@@ -372,7 +419,7 @@ static int sock_setopt(lua_State *L) {
 }
 
 /* sock:getopt(name) -> value | nil, message, name
-   sock:getopt(level, number, [size]) -> integer | bytes | nil, message, name */
+   sock:getopt(level, number [, size [, bytes]]) -> integer | bytes | nil, message, name;  bytes: what it reads */
 static int sock_getopt(lua_State *L) {
     const ls_Socket *s = ls_socket_self(L);
     const ls_Option *o;

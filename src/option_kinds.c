@@ -194,7 +194,7 @@ static int get_text(const ls_Socket *s, const ls_Option *o, char *text, size_t r
 }
 
 static int get_string(lua_State *L, const ls_Socket *s, const ls_Option *o) {
-    char text[64];
+    char text[64] = "";
     int err = get_text(s, o, text, sizeof text);
     lua_pushstring(L, text);
     return err;
@@ -271,7 +271,7 @@ static int set_device(const ls_Socket *s, const ls_Setting *setting) {
 }
 
 static int get_device(lua_State *L, const ls_Socket *s, const ls_Option *o) {
-    char name[IF_NAMESIZE + 1];
+    char name[IF_NAMESIZE + 1] = "";
     int err = get_text(s, o, name, sizeof name);
     if (*name) lua_pushstring(L, name);
     else lua_pushboolean(L, 0);
@@ -280,6 +280,15 @@ static int get_device(lua_State *L, const ls_Socket *s, const ls_Option *o) {
 
 static int set_mcastif(const ls_Socket *s, const ls_Setting *setting) {
     return ls_mcast_setinterface(s->fd, s->family, (unsigned)setting->number);
+}
+
+/* Some systems tell the address and the interface of an IPv4 datagram by an option each. */
+static int set_pktinfo(const ls_Socket *s, const ls_Setting *setting) {
+    int err = set_int(s, setting);
+#if LS_HAVE_IP_RECVIF
+    if (!err && s->family == AF_INET) err = ls_fd_setint(s->fd, IPPROTO_IP, IP_RECVIF, setting->number);
+#endif
+    return err;
 }
 
 static int get_mcastif(lua_State *L, const ls_Socket *s, const ls_Option *o) {
@@ -406,6 +415,7 @@ const ls_OptionKind ls_option_kinds[] = {
     [LS_KIND_OCTET] = { read_integer, set_octet, get_integer },
     [LS_KIND_OCTETFLAG] = { read_flag, set_octet, get_flag },
     [LS_KIND_MTUDISCOVER] = { read_discovery, set_int, get_discovery },
+    [LS_KIND_PKTINFO] = { read_flag, set_pktinfo, get_flag },
     [LS_KIND_READINTEGER] = { refuse, NULL, get_integer },
     [LS_KIND_READFLAG] = { refuse, NULL, get_flag },
     [LS_KIND_ERROR] = { refuse, NULL, get_error },

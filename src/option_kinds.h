@@ -1,8 +1,19 @@
-/* What kinds of values options have: between option.c, which has the table, and option_kinds.c. */
+/* What kinds of values options have, for the table of options in option.c. */
 #ifndef LS_OPTION_KINDS_H
 #define LS_OPTION_KINDS_H
 
-#include "option.h"
+#include "socket.h"
+
+typedef struct ls_Option ls_Option;
+
+/* A value that was read. */
+typedef struct ls_Setting {
+    const ls_Option *option;
+    int err; /* there is no such thing as the value names: what setting it fails with */
+    int number;
+    const char *text;
+    size_t len;
+} ls_Setting;
 
 enum { /* in the order of ls_option_kinds */
     LS_KIND_FLAG,
@@ -20,6 +31,7 @@ enum { /* in the order of ls_option_kinds */
     LS_KIND_OCTET,         /* an integer or a flag that is one byte for IPv4 */
     LS_KIND_OCTETFLAG,
     LS_KIND_MTUDISCOVER,   /* a name for a number */
+    LS_KIND_PKTINFO,       /* a flag that may be two in the kernel */
     LS_KIND_READINTEGER,   /* from here on they can only be read */
     LS_KIND_READFLAG,
     LS_KIND_ERROR,

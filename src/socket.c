@@ -1,10 +1,9 @@
-/* The socket object and its methods. Making sockets is left to bind.c and descriptor.c, sending to send.c, waiting to
-   select.c. */
+/* The socket object, what it is, connections and their end. Making sockets is left to bind.c and descriptor.c, sending
+   to send.c, receiving to receive.c, waiting to select.c. */
 #include "socket.h"
 
 #include "err.h"
 #include "net/fd.h"
-#include "option.h"
 #include "state.h"
 #include "value.h"
 
@@ -32,11 +31,21 @@ int ls_socket_adopt(ls_Socket *s, int fd) {
     int err = ls_fd_adopt(fd, &kind);
     if (err) return err;
     s->fd = fd;
-    s->family = (unsigned short)kind.family;
-    s->type = (unsigned char)kind.type;
+    ls_socket_define(s, kind.family, kind.type);
     s->flags = kind.listening ? LS_SOCKET_BOUND : 0;
-    ls_option_mirror(s);
+    ls_socket_share(s);
     return 0;
+}
+
+size_t ls_socket_room(const ls_Socket *s, size_t size) {
+    size_t waiting;
+    if (ls_fd_pending(s->fd, &waiting) != 0) waiting = 0; /* receiving tells why */
+    if (waiting < LS_SOCKET_RECEIVE) return LS_SOCKET_RECEIVE;
+    return waiting < size ? waiting : size;
+}
+
+void ls_socket_share(ls_Socket *s) {
+    if (LS_HAVE_UDP_OFFLOAD && s->type == SOCK_DGRAM && s->family != AF_UNIX) s->flags |= LS_SOCKET_SHARED;
 }
 
 int ls_socket_ended(const ls_Socket *s, size_t size) {
@@ -46,6 +55,7 @@ int ls_socket_ended(const ls_Socket *s, size_t size) {
 
 ls_Socket *ls_socket_test(lua_State *L, int index) {
     ls_Socket *s = ls_socket_find(L, index);
+    if (!s) s = ls_socket_testlayered(L, index);
     return s ? s : ls_state_finalized(L, index, sizeof *s, &ls_socket_magics[LS_STATE_GONE], LS_STATE_SOCKET);
 }
 
@@ -163,6 +173,7 @@ static int sock_getfd(lua_State *L) {
 static int sock_setfd(lua_State *L) {
     ls_Socket *s = ls_socket_self(L);
     if (luaL_checknumber(L, 2) != -1) return ls_fail_text(L, EINVAL, "bad argument #1 to 'setfd' (invalid fd)");
+    if (ls_socket_refuse(s)) return ls_fail(L, EOPNOTSUPP);
     ls_socket_detach(L, s);
     return ls_succeed(L);
 }
@@ -174,123 +185,71 @@ static int is_gone(int err) {
     return err == ECONNABORTED || err == EPROTO;
 }
 
-/* sock:accept() -> socket, address, port | false | nil, message, name;  unix: socket, nil, nil */
-static int sock_accept(lua_State *L) {
+/* Pushes a socket that takes the next connection: 0 or an errno. */
+static int accept_next(lua_State *L, ls_Addr *peer) {
     const ls_Socket *listener = ls_socket_self(L);
     ls_Socket *s = ls_socket_new(L);
-    ls_Addr peer;
-    int err = ls_fd_accept(listener->fd, &s->fd, &peer);
-    if (err) return ls_fail_io(L, is_gone(err) ? EAGAIN : err);
+    int err = ls_fd_accept(listener->fd, &s->fd, peer);
     s->family = listener->family;
     s->type = listener->type;
-    if (s->family == AF_UNIX) peer.len = 0;
+    return is_gone(err) ? EAGAIN : err;
+}
+
+/* sock:accept() -> socket, address, port | false | nil, message, name;  unix: socket, nil, nil */
+static int sock_accept(lua_State *L) {
+    ls_Addr peer;
+    int err = accept_next(L, &peer);
+    if (err) return ls_fail_io(L, err);
+    if (ls_socket_self(L)->family == AF_UNIX) peer.len = 0;
     ls_value_pushpeer(L, &peer);
     return 3;
 }
 
-/* ---- bytes ---- */
-
-/* What is not plain data: the end of a stream, nothing at all, a datagram cut to size and its true length. */
-static int push_odd(lua_State *L, const ls_Socket *s, const char *data, size_t size, size_t n) {
-    if (n == 0 && ls_socket_ended(s, size)) {
-        lua_pushnil(L);
-        return 1;
-    }
-    lua_pushlstring(L, data, n < size ? n : size);
-    if (n <= size) return 1;
-    lua_pushinteger(L, (lua_Integer)n);
-    return 2;
-}
-
-/* Pushes the n bytes that came, of which size are wanted; answers the number of values. */
-LS_HOT int push_received(lua_State *L, const ls_Socket *s, const char *data, size_t size, size_t n) {
-    if (LS_LIKELY(n - 1 < size)) { /* 1 to size */
-        lua_pushlstring(L, data, n);
-        return 1;
-    }
-    return push_odd(L, s, data, size, n);
-}
-
-size_t ls_socket_room(const ls_Socket *s, size_t size) {
-    size_t waiting;
-    if (ls_fd_pending(s->fd, &waiting) != 0) waiting = 0; /* receiving tells why */
-    if (waiting < LS_SOCKET_RECEIVE) return LS_SOCKET_RECEIVE;
-    return waiting < size ? waiting : size;
-}
-
-/* As receive, for more than LS_SOCKET_RECEIVE: into a block of the state, no larger than what waits. */
-static int receive_large(lua_State *L, const ls_Socket *s, int peek, size_t size, int *results, ls_Addr *peer) {
-    size_t n, room = ls_socket_room(s, size);
-    char *data = ls_state_lend(L, LS_STATE_RECEIVE, room);
-    int err;
-    err = ls_fd_recv(s->fd, peek | (ls_socket_isstream(s) ? 0 : LS_FD_DATAGRAM), data, room, &n, peer);
-    *results = err ? 0 : push_received(L, s, data, room, n);
-    ls_state_giveback(L, LS_STATE_RECEIVE, -1 - *results);
-    return err;
-}
-
-/* Receives up to size bytes and pushes them, *results values. All of a datagram is read whatever the size, so that its
-   true length is known. peek: LS_FD_PEEK or 0. */
-LS_HOT int receive(lua_State *L, const ls_Socket *s, int peek, size_t size, int *results, ls_Addr *peer) {
-    char data[LS_SOCKET_RECEIVE];
-    int err, datagram = !ls_socket_isstream(s);
-    size_t n;
-    if (size > sizeof data) return receive_large(L, s, peek, size, results, peer);
-    if (datagram) err = ls_fd_recv(s->fd, peek | LS_FD_DATAGRAM, data, sizeof data, &n, peer);
-    else err = ls_fd_recv(s->fd, peek, data, size, &n, peer);
-    if (LS_LIKELY(!err)) *results = push_received(L, s, data, size, n);
-    return err;
-}
-
-/* sock:recv([size]) -> data [, length] | false | nil | nil, message, name;  length: of a datagram that was cut */
-static int sock_recv(lua_State *L) {
-    const ls_Socket *s = ls_socket_self(L);
-    int results, err = receive(L, s, 0, ls_value_size(L, 2, LS_SOCKET_RECEIVE), &results, NULL);
-    return LS_LIKELY(!err) ? results : ls_fail_io(L, err);
-}
-
-/* sock:peek([size]) -> as recv; the data stays there */
-static int sock_peek(lua_State *L) {
-    const ls_Socket *s = ls_socket_self(L);
-    int results, err = receive(L, s, LS_FD_PEEK, ls_value_size(L, 2, LS_SOCKET_RECEIVE), &results, NULL);
-    return err ? ls_fail_io(L, err) : results;
-}
-
-/* sock:recvfrom([size]) -> data, address, port [, length] | false | nil | nil, message, name */
-static int sock_recvfrom(lua_State *L) {
-    const ls_Socket *s = ls_socket_self(L);
+/* The same for lsocket.luasocket, which does not ask whose connection it is. */
+static int sock_take(lua_State *L) {
     ls_Addr peer;
-    int results, err = receive(L, s, 0, ls_value_size(L, 2, LS_SOCKET_RECEIVE), &results, &peer);
-    if (err) return ls_fail_io(L, err);
-    if (lua_isnil(L, -1)) return 1;
-    ls_value_pushpeer(L, &peer);
-    if (results == 1) return 3;
-    lua_pushvalue(L, -3); /* data, length, address, port, length: the first length goes */
-    lua_remove(L, -4);
-    return 4;
+    int err = accept_next(L, &peer);
+    return err ? ls_fail_io(L, err) : 1;
 }
 
 /* ---- the end ---- */
 
-/* sock:shutdown([how]) -> true | nil, message, name;  how: "r", "w", "rw" (default) */
+/* Sends what waits in the layer, and the goodbye of its own. */
+static int shut_layer(lua_State *L, const ls_Socket *s, ls_Layer *layer, int how) {
+    int err = layer->type->shutdown(layer, how);
+    ls_layer_refresh(layer);
+    return err ? ls_socket_fail(L, s, err) : ls_succeed(L);
+}
+
+/* sock:shutdown([how]) -> true | false | nil, message, name;  how: "r", "w", "rw" (default); false: a layer's output
+   waits for room */
 static int sock_shutdown(lua_State *L) {
     static const char *const names[] = { "r", "w", "rw", NULL };
     static const int ways[] = { SHUT_RD, SHUT_WR, SHUT_RDWR };
     const ls_Socket *s = ls_socket_self(L);
+    ls_Layer *layer = ls_socket_layer(s);
     /* LuaJIT takes any other type for the default, if there is one. */
     int way = lua_isnoneornil(L, 2) ? 2 : luaL_checkoption(L, 2, NULL, names);
+    if (layer) return shut_layer(L, s, layer, ways[way]);
     return ls_result(L, ls_fd_shutdown(s->fd, ways[way]));
 }
 
-/* sock:close() -> true | nil, message, name;  harmless when closed */
-static int sock_close(lua_State *L) {
+static int close_layered(lua_State *L, int polite) {
     ls_Socket *s = ls_socket_self(L);
     leave_pollers(L, s);
+    ls_socket_unlayer(s, polite);
     return ls_result(L, ls_socket_close(s));
 }
 
+/* sock:close() -> true | nil, message, name;  harmless when closed */
+static int sock_close(lua_State *L) { return close_layered(L, 1); }
+
+/* The same for the loop, after a failure: a layer does not say that this was all. */
+static int sock_drop(lua_State *L) { return close_layered(L, 0); }
+
 static int sock_gc(lua_State *L) {
     ls_Socket *s = ls_socket_self(L);
+    ls_socket_unlayer(s, 0);
     ls_socket_close(s);
     s->magic = &ls_socket_magics[LS_STATE_GONE];
     return 0;
@@ -302,10 +261,7 @@ static int sock_tostring(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    { "recv", sock_recv },
-    { "recvfrom", sock_recvfrom },
     { "accept", sock_accept },
-    { "peek", sock_peek },
     { "close", sock_close },
     { "shutdown", sock_shutdown },
     { "status", sock_status },
@@ -319,12 +275,17 @@ static const luaL_Reg metamethods[] = {
     { "__gc", sock_gc },
     { "__close", sock_close },
     { "__tostring", sock_tostring },
+    { "__write", ls_send_write },
+    { "__send", ls_send_span },
+    { "__accept", sock_take },
+    { "__drop", sock_drop },
     { NULL, NULL },
 };
 
 void ls_socket_open(lua_State *L) {
     /* What is called most goes first: the first keys of a table get the places where a look-up begins. */
     ls_state_class(L, LS_STATE_SOCKET, "socket", ls_send_methods, metamethods);
+    ls_socket_extend(L, ls_receive_methods);
     ls_socket_extend(L, methods);
 }
 

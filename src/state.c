@@ -1,6 +1,8 @@
 /* What the library keeps for one Lua state. Which fields there are is said in the header. */
 #include "state.h"
 
+#include <stdint.h>
+
 void ls_state_release(ls_Owner *owner) {
     if (owner->thing) owner->release(owner->thing);
     owner->thing = NULL;
@@ -58,6 +60,21 @@ void ls_state_forget(lua_State *L, int fd, int index) {
     lua_pushinteger(L, fd);
     lua_insert(L, -2);
     lua_call(L, 2, 0);
+}
+
+void ls_state_pushlist(lua_State *L, const void *key) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    if (!lua_isnil(L, -1)) return;
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)key);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, LUA_REGISTRYINDEX);
 }
 
 void *ls_state_lend(lua_State *L, int field, size_t size) {

@@ -21,11 +21,16 @@ enum { /* its fields */
     LS_STATE_FORGET,     /* the function behind ls_state_forget */
     LS_STATE_BATCH,      /* the metatable of batches */
     LS_STATE_LOOKUP,     /* the metatable of lookups */
+    LS_STATE_SIGNALS,    /* the metatable of signals */
     LS_STATE_BUFFER,     /* the metatable of buffers */
     LS_STATE_SHARED,     /* what buffers have in common */
     LS_STATE_BARE,       /* iterators over the lines of a buffer: without their ends */
     LS_STATE_KEPT,       /* with them */
-    LS_STATE_SIZE = LS_STATE_KEPT
+    LS_STATE_LAYERS,     /* weak keys: [socket] = its layer; [1] = the rings that they stand in */
+    LS_STATE_LAYER,      /* the metatable of layers */
+    LS_STATE_RING,       /* the metatable of rings */
+    LS_STATE_RINGS,      /* weak keys: every ring there is */
+    LS_STATE_SIZE = LS_STATE_RINGS
 };
 
 /* The userdata at this place of the stack, if it is an object of the library: one of at least that size, which begins
@@ -51,8 +56,12 @@ void ls_state_register(lua_State *L, const luaL_Reg *functions);
 /* Makes the metatable of a type of object, in the given field. Only while the library opens. */
 void ls_state_class(lua_State *L, int field, const char *type, const luaL_Reg *methods, const luaL_Reg *metamethods);
 
-/* Takes the object at this place of the stack, which is about to give up the descriptor, out of every poller. */
+/* Takes the object at this place of the stack, which is about to give up the descriptor, out of pollers and rings. */
 void ls_state_forget(lua_State *L, int fd, int index);
+
+/* Pushes a table by weak keys that is in the registry, under that address. A program that opens the library again has
+   one for all of it. */
+void ls_state_pushlist(lua_State *L, const void *key);
 
 /* Lends the state's block of the given field, at least size bytes, and pushes it. While it is lent, whoever asks again
    (a finalizer that the collector runs in mid-call, say) gets another one. An error in between loses nothing. */

@@ -13,6 +13,10 @@ int ls_value_wrongtype(lua_State *L, int arg, const char *expected) {
     return luaL_argerror(L, arg, wrong_type(L, arg, expected));
 }
 
+int ls_value_refuse(lua_State *L, int arg, const char *name, const char *problem) {
+    return luaL_argerror(L, arg, lua_pushfstring(L, "%s: %s", name, problem));
+}
+
 const char *ls_value_readint(lua_State *L, int index, const char *what, int low, int high, int *value) {
     lua_Number number = lua_tonumber(L, index);
     if (!lua_isnumber(L, index)) return wrong_type(L, index, "number");
@@ -61,26 +65,30 @@ const char *ls_value_readinterface(lua_State *L, int index, unsigned *interface,
     return NULL;
 }
 
-static void accept_arg(lua_State *L, int arg, const char *problem) {
+void ls_value_accept(lua_State *L, int arg, const char *problem) {
     if (problem) luaL_argerror(L, arg, problem);
 }
 
 int ls_value_int(lua_State *L, int arg, const char *what, int low, int high) {
     int value = 0;
-    accept_arg(L, arg, ls_value_readint(L, arg, what, low, high, &value));
+    ls_value_accept(L, arg, ls_value_readint(L, arg, what, low, high, &value));
     return value;
 }
 
 int ls_value_port(lua_State *L, int arg) {
     int port = 0;
-    accept_arg(L, arg, ls_value_readport(L, arg, &port));
+    ls_value_accept(L, arg, ls_value_readport(L, arg, &port));
     return port;
 }
 
 const char *ls_value_address(lua_State *L, int arg, size_t *len) {
     const char *address = NULL;
-    accept_arg(L, arg, ls_value_readaddress(L, arg, &address, len));
+    ls_value_accept(L, arg, ls_value_readaddress(L, arg, &address, len));
     return address;
+}
+
+unsigned ls_value_portof(lua_State *L, const char *address, size_t len, int arg) {
+    return lua_isnoneornil(L, arg) && ls_addr_isunix(address, len) ? 0 : (unsigned)ls_value_port(L, arg);
 }
 
 lua_Number ls_value_whole(lua_State *L, int arg, const char *what, lua_Number fallback) {
@@ -95,6 +103,17 @@ lua_Number ls_value_whole(lua_State *L, int arg, const char *what, lua_Number fa
 
 size_t ls_value_anysize(lua_State *L, int arg, size_t fallback) {
     return lua_isnoneornil(L, arg) ? fallback : (size_t)ls_value_int(L, arg, "size", 0, INT_MAX);
+}
+
+int ls_value_events(lua_State *L, int arg) {
+    static const char *const names[] = { "r", "w", "rw", NULL };
+    return luaL_checkoption(L, arg, NULL, names) + 1;
+}
+
+double ls_value_anytimeout(lua_State *L, int arg) {
+    if (lua_isnumber(L, arg)) luaL_argerror(L, arg, "timeout is not a number");
+    if (!lua_isnoneornil(L, arg)) ls_value_wrongtype(L, arg, "number");
+    return -1;
 }
 
 void ls_value_pushtext(lua_State *L, const ls_Addr *addr, int zone) {
@@ -151,6 +170,11 @@ int ls_value_file(lua_State *L, int index) {
     if (!same) return LS_VALUE_NOFILE;
     file = ls_tofile(lua_touserdata(L, index));
     return file ? fileno(file) : LS_VALUE_CLOSED;
+}
+
+int ls_value_openfile(lua_State *L, int arg) {
+    int fd = ls_value_file(L, arg);
+    return fd == LS_VALUE_CLOSED ? luaL_argerror(L, arg, "the file is closed") : fd;
 }
 
 const char *ls_value_family(int family) {

@@ -123,6 +123,37 @@ void ls_addr_any(ls_Addr *addr, int family, unsigned port) {
     ls_addr_setport(addr, port);
 }
 
+int ls_addr_isblank(const ls_Addr *addr) {
+    return addr->u.sa.sa_family == AF_UNIX && addr->len == PATH_OFFSET + 1 && addr->u.un.sun_path[0] == '\0';
+}
+
+/* Where an internet address has its bytes, and how many; NULL: it is none. */
+static void *bytes_in(ls_Addr *addr, size_t *len) {
+    switch (ls_addr_family(addr)) {
+    case AF_INET: return *len = sizeof addr->u.in4.sin_addr, &addr->u.in4.sin_addr;
+    case AF_INET6: return *len = sizeof addr->u.in6.sin6_addr, &addr->u.in6.sin6_addr;
+    default: return *len = 0, NULL;
+    }
+}
+
+size_t ls_addr_bytes(const ls_Addr *addr, unsigned char bytes[LS_ADDR_BYTES]) {
+    ls_Addr copy = *addr;
+    size_t len;
+    const void *from = bytes_in(&copy, &len);
+    if (from) memcpy(bytes, from, len);
+    return len;
+}
+
+int ls_addr_frombytes(ls_Addr *addr, const void *bytes, size_t len) {
+    size_t room;
+    void *to;
+    if (len != 4 && len != 16) return EINVAL;
+    ls_addr_any(addr, len == 4 ? AF_INET : AF_INET6, 0);
+    to = bytes_in(addr, &room);
+    memcpy(to, bytes, room);
+    return 0;
+}
+
 void ls_addr_copy(ls_Addr *addr, const struct sockaddr *sa, int family) {
     size_t len = length_of(family);
 #if LS_HAVE_SA_LEN

@@ -45,6 +45,16 @@ void ls_addr_any(ls_Addr *addr, int family, unsigned port);
 /* Is it a unix path or abstract name, which takes no port? */
 int ls_addr_isunix(const char *text, size_t len);
 
+/* Is it an abstract name of no bytes ("@")? */
+int ls_addr_isblank(const ls_Addr *addr);
+
+/* The bytes of an internet address in network order, without port and zone: how many, 0 where it is none. */
+enum { LS_ADDR_BYTES = 16 };
+size_t ls_addr_bytes(const ls_Addr *addr, unsigned char bytes[LS_ADDR_BYTES]);
+
+/* Back, from 4 or 16 bytes; EINVAL: other than that. */
+int ls_addr_frombytes(ls_Addr *addr, const void *bytes, size_t len);
+
 /* Copies an internet sockaddr; a netmask may be cut short and without its family (BSD), so the family is given. */
 void ls_addr_copy(ls_Addr *addr, const struct sockaddr *sa, int family);
 

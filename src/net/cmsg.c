@@ -4,6 +4,10 @@
 #include "fd.h"
 
 #include <fcntl.h>
+#if LS_HAVE_IP_RECVIF
+#include <net/if_dl.h>
+#endif
+#include <stddef.h>
 #include <string.h>
 #include <time.h>
 #if LS_HAVE_ERROR_QUEUE
@@ -72,11 +76,8 @@ static int receive(int fd, int how, struct msghdr *header, size_t *n) {
 
 static int transmit(int fd, struct msghdr *header, size_t *n) {
     ssize_t sent;
-#ifdef LS_FD_HOLDS_SIGPIPE
-    ls_Held held;
-#endif
     if (header->msg_controllen == 0) header->msg_control = NULL;
-    do sent = LS_FD_WITHOUT_SIGPIPE(sendmsg(fd, header, LS_FD_SEND_FLAGS));
+    do LS_FD_WITHOUT_SIGPIPE(sent, sendmsg(fd, header, LS_FD_SEND_FLAGS));
     while (sent < 0 && errno == EINTR);
     *n = (size_t)sent;
     return sent < 0 ? errno : 0;
@@ -129,6 +130,16 @@ static void read_pktinfo4(const ls_Part *part, ls_Envelope *e) {
 #elif LS_HAVE_IP_SENDSRCADDR
 static void read_destination4(const ls_Part *part, ls_Envelope *e) {
     memcpy(&set_local(e, AF_INET)->u.in4.sin_addr, part->data, sizeof(struct in_addr));
+}
+#endif
+
+#if LS_HAVE_IP_RECVIF
+/* As much of a sockaddr_dl as the system gives, which is more than the index. */
+static void read_interface4(const ls_Part *part, ls_Envelope *e) {
+    struct sockaddr_dl from;
+    memset(&from, 0, sizeof from);
+    memcpy(&from, part->data, part->size < sizeof from ? part->size : sizeof from);
+    set_interface(e, from.sdl_index);
 }
 #endif
 
@@ -230,6 +241,9 @@ static const Reader readers[] = {
     { IPPROTO_IP, IP_PKTINFO, sizeof(struct in_pktinfo), read_pktinfo4 },
 #elif LS_HAVE_IP_SENDSRCADDR
     { IPPROTO_IP, IP_RECVDSTADDR, sizeof(struct in_addr), read_destination4 },
+#endif
+#if LS_HAVE_IP_RECVIF
+    { IPPROTO_IP, IP_RECVIF, offsetof(struct sockaddr_dl, sdl_data), read_interface4 },
 #endif
     { IPPROTO_IPV6, IPV6_PKTINFO, sizeof(struct in6_pktinfo), read_pktinfo6 },
     { IPPROTO_IP, IP_TTL, 1, read_ttl },
@@ -351,9 +365,10 @@ static int find_source(const ls_Envelope *e, int version, ls_Addr *source) {
 static int put_source4(struct msghdr *header, const ls_Addr *source, unsigned interface) {
 #if LS_HAVE_IP_PKTINFO
     struct in_pktinfo info;
+    if (!LS_HAVE_PKTINFO_OF_BOTH && interface && source->u.in4.sin_addr.s_addr != INADDR_ANY) return ENOPROTOOPT;
     memset(&info, 0, sizeof info);
     info.ipi_spec_dst = source->u.in4.sin_addr;
-    info.ipi_ifindex = (int)interface;
+    memcpy(&info.ipi_ifindex, &interface, sizeof info.ipi_ifindex); /* an int, or unsigned */
     ls_cmsg_put(header, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
     return 0;
 #elif LS_HAVE_IP_SENDSRCADDR

@@ -3,6 +3,7 @@
 
 #include "cmsg.h"
 #include "fd.h"
+#include "part.h"
 
 #include <string.h>
 
@@ -15,13 +16,13 @@ enum {
     SEGMENTED = 65487   /* and their bytes: what IPv6 leaves of 64 KiB */
 };
 
-/* Roomy: what other options tell about a message stands before the length of its segments. In C99 a cmsghdr, which may
-   end in a flexible array, must not be a member of a member. */
+/* What other options tell about a message stands before the length of its datagrams. In C99 a cmsghdr, which may end in
+   a flexible array, must not be a member of a member. */
 struct ls_Place {
     struct iovec iov;
     union {
         size_t aligned;
-        char room[128];
+        char room[LS_PART_CONTROL];
     } control;
 };
 
@@ -121,24 +122,31 @@ int ls_dgram_add(ls_Batch *b, const void *data, size_t bytes, const ls_Addr *add
 
 enum { RECEIVE_FLAGS = LS_HAVE_TRUE_LENGTH ? MSG_TRUNC : 0 };
 
-/* An error that follows a datagram: recvmmsg tells it at the next call; the loop loses it, unless it lasts. */
+static int receive_one(int fd, ls_Message *message) {
+    ssize_t got;
+    do got = recvmsg(fd, &message->msg_hdr, RECEIVE_FLAGS);
+    while (got < 0 && errno == EINTR);
+    message->msg_len = (unsigned)got;
+    return got < 0 ? errno : 0;
+}
+
+/* An error that follows a datagram: recvmmsg tells it at the next call; the loop loses it, unless it lasts. One alone
+   is cheaper by recvmsg. */
 static int receive_messages(int fd, ls_Message *messages, uint32_t count, uint32_t *n) {
 #if LS_HAVE_MMSG
-    ssize_t got;
-    do got = recvmmsg(fd, messages, count, RECEIVE_FLAGS, NULL);
-    while (got < 0 && errno == EINTR);
-    *n = (uint32_t)got;
-    return got < 0 ? errno : 0;
-#else
-    for (*n = 0; *n < count; ++*n) {
+    if (count > 1) {
         ssize_t got;
-        do got = recvmsg(fd, &messages[*n].msg_hdr, RECEIVE_FLAGS);
+        do got = recvmmsg(fd, messages, count, RECEIVE_FLAGS, NULL);
         while (got < 0 && errno == EINTR);
-        if (got < 0) return *n ? 0 : errno;
-        messages[*n].msg_len = (size_t)got;
+        *n = (uint32_t)got;
+        return got < 0 ? errno : 0;
+    }
+#endif
+    for (*n = 0; *n < count; ++*n) {
+        int err = receive_one(fd, &messages[*n]);
+        if (err) return *n ? 0 : err;
     }
     return 0;
-#endif
 }
 
 /* What a call leaves changed in a message. */
@@ -151,9 +159,10 @@ static void renew(struct msghdr *header, uint32_t control) {
 static uint32_t room_of(const ls_Batch *b) { return b->slot < WIDE ? b->size : LS_DGRAM_SIZE; }
 
 /* Makes the messages ready, each to be received into a place of its own. Answers how many these are. There is room for
-   control data only where it is read: descriptors that came with a datagram would stay open for ever. */
-static uint32_t prepare(ls_Batch *b, int coalesced) {
-    uint32_t slot = coalesced ? WIDE : slot_of(b->size), control = coalesced ? sizeof b->places->control : 0;
+   control data only where no descriptors can come, which would stay open for ever. */
+static uint32_t prepare(ls_Batch *b, int how) {
+    uint32_t slot = how >= LS_DGRAM_COALESCED ? WIDE : slot_of(b->size);
+    uint32_t control = how == LS_DGRAM_LOCAL ? 0 : sizeof b->places->control;
     uint32_t i, count = b->total / slot < b->room ? b->total / slot : b->room;
     if (b->slot == slot && b->control == control) return count;
     b->slot = slot;
@@ -172,59 +181,74 @@ static uint32_t prepare(ls_Batch *b, int coalesced) {
     return count;
 }
 
-/* The length of the datagrams that a message consists of; 0: it is one. */
-static uint32_t coalesced_length(const struct msghdr *header) {
-    int length = 0;
-#if LS_HAVE_UDP_OFFLOAD
-    ls_Part part;
-    size_t place = 0;
-    while (ls_cmsg_next(header, &place, &part))
-        if (part.level == IPPROTO_UDP && part.type == UDP_GRO && part.size == sizeof length)
-            memcpy(&length, part.data, sizeof length);
-#else
-    (void)header;
-#endif
-    return (uint32_t)length;
-}
-
 static uint32_t true_length(const ls_Message *message, uint32_t room) {
     if (LS_HAVE_TRUE_LENGTH || !(message->msg_hdr.msg_flags & MSG_TRUNC)) return (uint32_t)message->msg_len;
     return room + 1;
 }
 
+/* How many bytes of a message that holds several datagrams are whole ones. */
+static uint32_t whole(uint32_t length, uint32_t each, uint32_t room) {
+    return length <= room ? length : room / each * each;
+}
+
+/* What a run is of so many bytes of a message, whose datagrams have that length. */
+static void divide(ls_Run *run, uint32_t length, uint32_t each, uint32_t room) {
+    uint32_t bytes = each && each < length ? whole(length, each, room) : 0;
+    if (bytes > 0) {
+        run->bytes = run->length = bytes; /* datagrams that had no room are lost, as on the way */
+        run->segment = each;
+        run->count = (bytes + each - 1) / each;
+    } else { /* a single one, or the first alone, cut */
+        run->length = each && each < length ? each : length;
+        run->bytes = run->segment = run->length < room ? run->length : room;
+        run->count = 1;
+    }
+}
+
+/* The first bytes of a message have been taken one datagram at a time. */
+static void pass_over(ls_Run *run, uint32_t taken) {
+    uint32_t gone = run->segment ? taken / run->segment : 0;
+    if (gone == 0 || gone >= run->count) return;
+    run->offset += taken;
+    run->bytes -= taken;
+    run->length = run->bytes;
+    run->count -= gone;
+    if (run->segment > run->bytes) run->segment = run->bytes;
+}
+
 /* Makes runs of the next n messages, which have been received. */
-static void take(ls_Batch *b, uint32_t n) {
-    uint32_t room = room_of(b), count = b->count, i;
+static void take(ls_Batch *b, uint32_t n, uint32_t taken) {
+    uint32_t room = room_of(b), i;
     for (i = b->runs; i < b->runs + n; i++) {
         ls_Run *run = &b->run[i];
         struct msghdr *header = &b->messages[i].msg_hdr;
-        uint32_t each = header->msg_controllen ? coalesced_length(header) : 0;
+        uint32_t each = header->msg_controllen ? (uint32_t)ls_part_length(header) : 0;
         run->offset = i * b->slot;
-        run->length = true_length(&b->messages[i], room);
-        run->bytes = run->length < room ? run->length : room;
-        run->segment = each && each < run->bytes ? each : run->bytes;
-        run->count = run->segment < run->bytes ? (run->bytes + each - 1) / each : 1;
-        run->start = count;
+        divide(run, true_length(&b->messages[i], room), each, room);
+        if (i == 0) pass_over(run, taken);
+        run->start = b->count;
         run->peer.len = header->msg_namelen;
         run->peer.ifindex = 0;
-        count += run->count;
+        b->count += run->count;
         renew(header, b->control);
     }
     b->runs += n;
-    b->count = count;
 }
 
-int ls_dgram_recv(ls_Batch *b, int fd, int coalesced) {
-    uint32_t places = prepare(b, coalesced), most, n;
+int ls_dgram_recv(ls_Batch *b, int fd, int how) {
+    uint32_t places = prepare(b, how), taken = how == LS_DGRAM_PARTED ? (uint32_t)ls_part_taken(fd) : 0, most, n;
     const ls_Run *last;
     int err;
     ls_dgram_clear(b);
     do {
         most = places - b->runs < CALL ? places - b->runs : CALL;
         err = receive_messages(fd, b->messages + b->runs, most, &n);
-        if (!err) take(b, n);
+        if (!err) take(b, n, taken);
     } while (!err && n == most && b->runs < places);
-    if (b->runs == 0) return err;
+    if (b->runs == 0) {
+        ls_part_failed(fd, taken, err);
+        return err;
+    }
     last = &b->run[b->runs - 1];
     b->end = last->offset + last->bytes;
     return 0;
@@ -252,25 +276,37 @@ typedef struct Chunk {
 #endif
 } Chunk;
 
-static int send_messages(int fd, ls_Message *messages, uint32_t count, uint32_t *n) {
-#ifdef LS_FD_HOLDS_SIGPIPE
-    ls_Held held;
-#endif
-#if LS_HAVE_MMSG
+/* Is it plain bytes for the peer, or the system to cut? */
+static int is_plain(const struct msghdr *header) {
+    return header->msg_iovlen == 1 && !header->msg_name && !header->msg_control;
+}
+
+static int send_one(int fd, const struct msghdr *header) {
+    const struct iovec *piece = header->msg_iov;
     ssize_t sent;
-    do sent = LS_FD_WITHOUT_SIGPIPE(sendmmsg(fd, messages, count, LS_FD_SEND_FLAGS));
-    while (sent < 0 && errno == EINTR);
-    *n = (uint32_t)sent;
+    do {
+        if (is_plain(header)) sent = ls_fd_sendonce(fd, piece->iov_base, piece->iov_len, NULL);
+        else LS_FD_WITHOUT_SIGPIPE(sent, sendmsg(fd, header, LS_FD_SEND_FLAGS));
+    } while (sent < 0 && errno == EINTR);
     return sent < 0 ? errno : 0;
-#else
-    for (*n = 0; *n < count; ++*n) {
+}
+
+/* One alone is cheaper by send or sendmsg. */
+static int send_messages(int fd, ls_Message *messages, uint32_t count, uint32_t *n) {
+#if LS_HAVE_MMSG
+    if (count > 1) {
         ssize_t sent;
-        do sent = LS_FD_WITHOUT_SIGPIPE(sendmsg(fd, &messages[*n].msg_hdr, LS_FD_SEND_FLAGS));
+        do LS_FD_WITHOUT_SIGPIPE(sent, sendmmsg(fd, messages, count, LS_FD_SEND_FLAGS));
         while (sent < 0 && errno == EINTR);
-        if (sent < 0) return *n ? 0 : errno;
+        *n = (uint32_t)sent;
+        return sent < 0 ? errno : 0;
+    }
+#endif
+    for (*n = 0; *n < count; ++*n) {
+        int err = send_one(fd, &messages[*n].msg_hdr);
+        if (err) return *n ? 0 : err;
     }
     return 0;
-#endif
 }
 
 /* Tells the kernel to cut this message in datagrams of that length; 0: not to, whatever the socket's option says. */
@@ -343,6 +379,11 @@ static uint32_t most_of(const ls_Run *run, uint32_t limit) {
     return SEGMENTED / run->segment < SEGMENTS ? SEGMENTED / run->segment : SEGMENTS;
 }
 
+/* Where the option is the length that is to be cut, the kernel need not be told. */
+static int needs_segment(const ls_Route *route, const ls_Run *run, uint32_t n) {
+    return route->segment && (n == 1 || run->segment != route->segment);
+}
+
 /* Makes messages ready from the first datagram that is left on. limit: 0 for one datagram a message. */
 static int fill(Chunk *chunk, ls_Batch *b, const ls_Route *route, uint32_t limit) {
     Position next = { find(b, b->sent), 0 };
@@ -360,7 +401,7 @@ static int fill(Chunk *chunk, ls_Batch *b, const ls_Route *route, uint32_t limit
         header->msg_control = NULL;
         header->msg_controllen = 0;
         header->msg_flags = 0;
-        if (route->segmented) set_segment(chunk, n > 1 ? run->segment : 0);
+        if (needs_segment(route, run, n)) set_segment(chunk, n > 1 ? run->segment : 0);
         chunk->datagrams[chunk->count++] = n;
     }
     return 0;
@@ -372,21 +413,9 @@ static int is_refused(const Chunk *chunk, int err) {
            (err == EINVAL || err == EIO || err == EMSGSIZE || err == ENOBUFS);
 }
 
-/* The longest datagrams of which several go as one message. */
-static uint32_t limit_of(int fd, const ls_Route *route) {
-    int limit = 0;
-#if LS_HAVE_UDP_OFFLOAD
-    if (route->segmented) ls_fd_getint(fd, IPPROTO_UDP, UDP_SEGMENT, &limit); /* failing, sending tells why */
-#else
-    (void)fd;
-    (void)route;
-#endif
-    return (uint32_t)limit;
-}
-
 int ls_dgram_send(ls_Batch *b, int fd, const ls_Route *route, size_t *sent) {
     Chunk chunk;
-    uint32_t limit = limit_of(fd, route), before = b->sent, i;
+    uint32_t limit = route->segment, before = b->sent, i;
     int err = 0;
     while (b->sent < b->count) {
         uint32_t done = 0;

@@ -26,7 +26,7 @@ typedef struct mmsghdr ls_Message;
 #else
 typedef struct ls_Message {
     struct msghdr msg_hdr;
-    size_t msg_len;
+    unsigned msg_len;
 } ls_Message;
 #endif
 
@@ -53,7 +53,7 @@ typedef struct ls_Batch {
 typedef struct ls_Route {
     int family;        /* of the socket */
     int connected;     /* what is said about peers is ignored */
-    int segmented;     /* its UDP_SEGMENT is on: runs of datagrams up to that length go as one message */
+    uint32_t segment;  /* its UDP_SEGMENT: runs of datagrams up to that length go as one message; 0: it is off */
     const ls_Addr *to; /* the destination of all, which must suit the family; NULL: each has its own */
 } ls_Route;
 
@@ -83,8 +83,12 @@ ls_Datagram ls_dgram_get(ls_Batch *b, size_t number);
 /* addr: NULL for none. EMSGSIZE: longer than size; ENOBUFS: the batch is full. */
 int ls_dgram_add(ls_Batch *b, const void *data, size_t bytes, const ls_Addr *addr);
 
-/* Replaces the contents by what waits. coalesced: messages may hold many datagrams (UDP_GRO). */
-int ls_dgram_recv(ls_Batch *b, int fd, int coalesced);
+/* Replaces the contents by what waits. how: LS_DGRAM_COALESCED: messages may hold many datagrams (UDP_GRO);
+   LS_DGRAM_PARTED: and the first of these may have been taken one by one (part.h); LS_DGRAM_LOCAL: a unix domain
+   socket, whose control data is not received. A message that holds many is told apart in any case, but without
+   LS_DGRAM_COALESCED those that have no room are lost. */
+enum { LS_DGRAM_SINGLE, LS_DGRAM_LOCAL, LS_DGRAM_COALESCED, LS_DGRAM_PARTED };
+int ls_dgram_recv(ls_Batch *b, int fd, int how);
 
 /* Sends from the first that is left on, until one cannot be sent. *sent: how many; where that is 0, the error tells
    why, and but for EAGAIN the datagram in question is given up. */

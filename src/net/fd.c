@@ -73,19 +73,20 @@ int ls_fd_socket(int family, int type, int *out) {
 #endif
 }
 
+static int accept_once(int listener, ls_Addr *peer) {
+    peer->len = sizeof peer->u;
+#if LS_HAVE_ACCEPT4
+    return accept4(listener, &peer->u.sa, &peer->len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+#else
+    return accept(listener, &peer->u.sa, &peer->len);
+#endif
+}
+
 int ls_fd_accept(int listener, int *out, ls_Addr *peer) {
     int fd;
-    do {
-        peer->len = sizeof peer->u;
-#if LS_HAVE_ACCEPT4
-        fd = accept4(listener, &peer->u.sa, &peer->len, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    } while (fd < 0 && errno == EINTR);
-    return fd < 0 ? errno : adopt(fd, 0, out);
-#else
-        fd = accept(listener, &peer->u.sa, &peer->len);
-    } while (fd < 0 && errno == EINTR);
-    return fd < 0 ? errno : adopt(fd, set_flags(fd), out);
-#endif
+    do fd = accept_once(listener, peer);
+    while (fd < 0 && errno == EINTR);
+    return fd < 0 ? errno : adopt(fd, LS_HAVE_ACCEPT4 ? 0 : set_flags(fd), out);
 }
 
 /* Two answers about a socket's ends are no failures: it has no peer; macOS answers EINVAL after shutdown(2). */
@@ -112,7 +113,7 @@ int ls_fd_adopt(int fd, ls_Kind *kind) {
     err = ls_fd_getint(fd, SOL_SOCKET, SO_TYPE, &kind->type);
     if (err) return err == ENOTSOCK ? 0 : err;
     err = find_ends(fd, kind);
-    return err ? err : refuse_sigpipe(fd);
+    return err ? err : judge_end(refuse_sigpipe(fd)); /* one that is shut down both ways takes no option on macOS */
 }
 
 const char *ls_fd_what(int fd) {
@@ -148,7 +149,8 @@ int ls_fd_inherit(int fd, int on) {
 }
 
 int ls_fd_bind(int fd, const ls_Addr *addr) {
-    return bind(fd, &addr->u.sa, addr->len) < 0 ? errno : 0;
+    socklen_t len = ls_addr_isblank(addr) ? sizeof addr->u.un.sun_family : addr->len;
+    return bind(fd, &addr->u.sa, len) < 0 ? errno : 0;
 }
 
 int ls_fd_listen(int fd, int backlog) {
@@ -159,6 +161,14 @@ int ls_fd_connect(int fd, const ls_Addr *addr) {
     /* After EINTR the connection goes on by itself; calling again would answer EALREADY. */
     if (connect(fd, &addr->u.sa, addr->len) == 0 || errno == EINPROGRESS || errno == EINTR) return 0;
     return errno;
+}
+
+/* The BSDs have disconnected it where they answer EAFNOSUPPORT, EINVAL or ENOENT. */
+int ls_fd_disconnect(int fd) {
+    struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+    ls_Addr peer;
+    int err = connect(fd, &nobody, sizeof nobody) < 0 ? errno : 0;
+    return err && ls_fd_peer(fd, &peer) == ENOTCONN ? 0 : err;
 }
 
 int ls_fd_shutdown(int fd, int how) {
@@ -212,28 +222,31 @@ int ls_fd_sendagain(int fd, const void *data, size_t size, size_t *n, const ls_A
 int ls_fd_sendpieces(int fd, struct iovec *pieces, unsigned short count, size_t *n) {
     struct msghdr message;
     ssize_t sent;
-#ifdef LS_FD_HOLDS_SIGPIPE
-    ls_Held held;
-#endif
     if (count == 0) return ls_fd_send(fd, "", 0, n, NULL); /* sendmsg(2) may refuse that: POSIX wants a piece */
     memset(&message, 0, sizeof message);
     message.msg_iov = pieces;
     message.msg_iovlen = count;
-    do sent = LS_FD_WITHOUT_SIGPIPE(sendmsg(fd, &message, LS_FD_SEND_FLAGS));
+    do LS_FD_WITHOUT_SIGPIPE(sent, sendmsg(fd, &message, LS_FD_SEND_FLAGS));
     while (sent < 0 && errno == EINTR);
     if (sent < 0 && errno == ENOTSOCK) sent = write_instead(fd, pieces, count);
     *n = (size_t)sent;
     return sent < 0 ? errno : 0;
 }
 
+int ls_fd_readat(int file, void *data, size_t size, int64_t offset, size_t *n) {
+    ssize_t got;
+    do got = pread(file, data, size, (off_t)offset);
+    while (got < 0 && errno == EINTR);
+    *n = (size_t)got;
+    return got < 0 ? errno : 0;
+}
+
 /* sendfile by a copy, for systems without it, and for files that it cannot take. */
 static int send_read(int fd, int file, int64_t offset, size_t count, size_t *n) {
     char data[65536];
-    ssize_t got;
-    if (count > sizeof data) count = sizeof data;
-    do got = pread(file, data, count, (off_t)offset);
-    while (got < 0 && errno == EINTR);
-    return got < 0 ? errno : ls_fd_send(fd, data, (size_t)got, n, NULL);
+    size_t got;
+    int err = ls_fd_readat(file, data, count < sizeof data ? count : sizeof data, offset, &got);
+    return err ? err : ls_fd_send(fd, data, got, n, NULL);
 }
 
 int ls_fd_sendfile(int fd, int file, int64_t offset, size_t count, size_t *n) {
@@ -310,7 +323,7 @@ int ls_fd_getint(int fd, int level, int option, int *value) {
     union {
         int number;
         unsigned char byte; /* as the BSDs answer for some options of multicast */
-    } answer;
+    } answer = { 0 };
     size_t size = sizeof answer;
     int err = ls_fd_getopt(fd, level, option, &answer, &size);
     if (!err) *value = size == 1 ? answer.byte : answer.number;
@@ -319,10 +332,20 @@ int ls_fd_getint(int fd, int level, int option, int *value) {
 
 /* ---- waiting ---- */
 
-double ls_fd_now(void) {
+static double time_by(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double ls_fd_now(void) { return time_by(CLOCK_MONOTONIC); }
+
+double ls_fd_time(void) { return time_by(CLOCK_REALTIME); }
+
+/* What a signal has made ready, such as the bell of who listens to it, is told rather than the signal. */
+static int poll_interrupted(struct pollfd *fds, size_t count, int *ready) {
+    *ready = poll(fds, (nfds_t)count, 0);
+    return *ready < 0 ? errno : *ready == 0 ? EINTR : 0;
 }
 
 int ls_fd_poll(struct pollfd *fds, size_t count, double seconds, int *ready) {
@@ -330,7 +353,7 @@ int ls_fd_poll(struct pollfd *fds, size_t count, double seconds, int *ready) {
     do {
         int step = ls_fd_milliseconds(left);
         *ready = poll(fds, (nfds_t)count, step);
-        if (*ready < 0) return errno;
+        if (*ready < 0) return errno == EINTR ? poll_interrupted(fds, count, ready) : errno;
         left -= step;
     } while (*ready == 0 && left > 0);
     return 0;

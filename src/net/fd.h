@@ -13,6 +13,8 @@
 
 int ls_fd_socket(int family, int type, int *fd);
 int ls_fd_accept(int listener, int *fd, ls_Addr *peer);
+
+/* An abstract name of no bytes: the system chooses one (autobind, unix(7)). */
 int ls_fd_bind(int fd, const ls_Addr *addr);
 int ls_fd_listen(int fd, int backlog);
 
@@ -41,6 +43,9 @@ int ls_fd_shutdown(int fd, int how);
 /* 0 also where the connection is still being made: the descriptor becomes writable, ls_fd_error tells the outcome. */
 int ls_fd_connect(int fd, const ls_Addr *addr);
 
+/* Takes a datagram socket its peer. */
+int ls_fd_disconnect(int fd);
+
 /* The descriptor is gone whatever the answer. */
 int ls_fd_close(int fd);
 
@@ -59,6 +64,9 @@ int ls_fd_sendpieces(int fd, struct iovec *pieces, unsigned short count, size_t 
 /* Sends bytes of a file to a stream. The file's own position is neither used nor moved. *n may be less than count, and
    is 0 at the end of the file. */
 int ls_fd_sendfile(int fd, int file, int64_t offset, size_t count, size_t *n);
+
+/* Reads a file from there, without its own position. *n is 0 at its end. */
+int ls_fd_readat(int file, void *data, size_t size, int64_t offset, size_t *n);
 
 /* Is there such a descriptor in this process? */
 int ls_fd_isopen(int fd);
@@ -87,12 +95,16 @@ int ls_fd_getint(int fd, int level, int option, int *value);
 /* Seconds since some moment, by a clock that nobody sets: CLOCK_MONOTONIC. */
 double ls_fd_now(void);
 
+/* Seconds since 1970, by the clock that tells the time of day: CLOCK_REALTIME. */
+double ls_fd_time(void);
+
 /* The time left, in milliseconds, as poll(2) and its like take it: rounded up, -1 for ever, at most some 24 days. */
 LS_HOT int ls_fd_milliseconds(double left) {
     return left < 0 ? -1 : left < INT_MAX ? (int)left + ((int)left < left) : INT_MAX;
 }
 
-/* poll(2) with a time in seconds, rounded up to milliseconds; negative: for ever. EINTR ends it. *ready may be 0. */
+/* poll(2) with a time in seconds, rounded up to milliseconds; negative: for ever. *ready may be 0. EINTR: a signal has
+   come, and nothing is ready. */
 int ls_fd_poll(struct pollfd *fds, size_t count, double seconds, int *ready);
 
 /* ---- the hot path: inline, so that it costs little more than the system call ---- */
@@ -111,11 +123,16 @@ typedef struct ls_Held {
 void ls_fd_hold(ls_Held *held);
 ssize_t ls_fd_release(const ls_Held *held, ssize_t result);
 
+/* A statement: makes the call, whose result goes to that variable. */
 #if LS_HAVE_MSG_NOSIGNAL || LS_HAVE_SO_NOSIGPIPE
-#define LS_FD_WITHOUT_SIGPIPE(call) (call)
+#define LS_FD_WITHOUT_SIGPIPE(result, call) (result) = (call)
 #else
-#define LS_FD_WITHOUT_SIGPIPE(call) (ls_fd_hold(&held), ls_fd_release(&held, (call)))
-#define LS_FD_HOLDS_SIGPIPE 1
+#define LS_FD_WITHOUT_SIGPIPE(result, call) \
+    do { \
+        ls_Held held; \
+        ls_fd_hold(&held); \
+        (result) = ls_fd_release(&held, (call)); \
+    } while (0)
 #endif
 
 /* The same after a first failure, which errno tells: again, if it was a signal; with read(2) and write(2), if it is no
@@ -137,11 +154,10 @@ LS_HOT int ls_fd_recv(int fd, int how, void *data, size_t size, size_t *n, ls_Ad
 }
 
 LS_HOT ssize_t ls_fd_sendonce(int fd, const void *data, size_t size, const ls_Addr *to) {
-#ifdef LS_FD_HOLDS_SIGPIPE
-    ls_Held held;
-#endif
-    if (!to) return LS_FD_WITHOUT_SIGPIPE(send(fd, data, size, LS_FD_SEND_FLAGS));
-    return LS_FD_WITHOUT_SIGPIPE(sendto(fd, data, size, LS_FD_SEND_FLAGS, &to->u.sa, to->len));
+    ssize_t sent;
+    if (!to) LS_FD_WITHOUT_SIGPIPE(sent, send(fd, data, size, LS_FD_SEND_FLAGS));
+    else LS_FD_WITHOUT_SIGPIPE(sent, sendto(fd, data, size, LS_FD_SEND_FLAGS, &to->u.sa, to->len));
+    return sent;
 }
 
 LS_HOT int ls_fd_send(int fd, const void *data, size_t size, size_t *n, const ls_Addr *to) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Are they the same host? Zones count where both have one. */
 static int is_same_host(const ls_Addr *a, const ls_Addr *b) {
@@ -64,4 +65,24 @@ int ls_iface_address(unsigned index, struct in_addr *address) {
     }
     freeifaddrs(list);
     return err;
+}
+
+size_t ls_iface_hardware(const unsigned char *bytes, size_t len, char text[LS_IFACE_TEXT]) {
+    static const char digits[] = "0123456789abcdef";
+    size_t i;
+    int any = 0;
+    if (len > LS_IFACE_HARDWARE) len = LS_IFACE_HARDWARE;
+    for (i = 0; i < len; i++) {
+        any |= bytes[i];
+        text[3 * i] = digits[bytes[i] >> 4];
+        text[3 * i + 1] = digits[bytes[i] & 15];
+        text[3 * i + 2] = i + 1 < len ? ':' : '\0';
+    }
+    return any ? 3 * len - 1 : 0;
+}
+
+int ls_iface_hostname(char name[LS_IFACE_HOST]) {
+    if (gethostname(name, LS_IFACE_HOST) < 0) return errno;
+    name[LS_IFACE_HOST - 1] = '\0'; /* which one that is cut may lack */
+    return 0;
 }

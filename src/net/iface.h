@@ -1,4 +1,4 @@
-/* The interfaces of this machine, by what people call them. */
+/* This machine, its interfaces by what people call them, and its own name. */
 #ifndef LS_NET_IFACE_H
 #define LS_NET_IFACE_H
 
@@ -13,5 +13,14 @@ int ls_iface_address(unsigned index, struct in_addr *address);
 
 /* The index of the interface that has this IPv4 address. EADDRNOTAVAIL: none has. */
 int ls_iface_having(const struct in_addr *address, unsigned *index);
+
+/* A hardware address as "02:fc:.." with a NUL behind it, its first 32 bytes at most. Answers how long that is; 0: there
+   is none, or it is all zeros, as loopback's is. */
+enum { LS_IFACE_HARDWARE = 32, LS_IFACE_TEXT = 3 * LS_IFACE_HARDWARE };
+size_t ls_iface_hardware(const unsigned char *bytes, size_t len, char text[LS_IFACE_TEXT]);
+
+/* What this machine calls itself, which need not be a name that others know. 0 or an errno. */
+enum { LS_IFACE_HOST = 256 }; /* with the NUL */
+int ls_iface_hostname(char name[LS_IFACE_HOST]);
 
 #endif

@@ -8,6 +8,9 @@ const ls_Backend *const ls_poll_backends[] = {
 #if LS_HAVE_KQUEUE
     &ls_poll_kqueue,
 #endif
+#if LS_HAVE_AFD
+    &ls_poll_afd,
+#endif
     &ls_poll_poll,
     NULL,
 };

@@ -5,10 +5,18 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+
+/* What was registered under a number: poll(2) itself knows the number alone. */
+typedef struct Identity {
+    unsigned tag;
+    dev_t device;
+    ino_t file;
+} Identity;
 
 typedef struct Poll {
     struct pollfd *fds;
-    unsigned *tags; /* of fds */
+    Identity *who;  /* of fds */
     int *places;    /* by descriptor: where it stands in fds, -1 for nowhere */
     size_t count, room, place_room;
     size_t next; /* where to begin to look, so that everybody has a turn where more are ready than the caller takes */
@@ -19,10 +27,16 @@ static int poll_backend_open(void **self) {
     return *self ? 0 : ENOMEM;
 }
 
+/* A fork has copied it. */
+static int poll_backend_reopen(void *self) {
+    (void)self;
+    return 0;
+}
+
 static void poll_backend_close(void *self) {
     Poll *poll = self;
     free(poll->fds);
-    free(poll->tags);
+    free(poll->who);
     free(poll->places);
     free(poll);
 }
@@ -32,10 +46,10 @@ static int make_room(Poll *poll, int fd) {
     size_t room = poll->room ? 2 * poll->room : 16, places = poll->place_room ? poll->place_room : 64;
     if (poll->count == poll->room) {
         struct pollfd *fds = realloc(poll->fds, room * sizeof *fds);
-        unsigned *tags = realloc(poll->tags, room * sizeof *tags);
+        Identity *who = realloc(poll->who, room * sizeof *who);
         if (fds) poll->fds = fds;
-        if (tags) poll->tags = tags;
-        if (!fds || !tags) return ENOMEM;
+        if (who) poll->who = who;
+        if (!fds || !who) return ENOMEM;
         poll->room = room;
     }
     if ((size_t)fd >= poll->place_room) {
@@ -54,56 +68,75 @@ static void take_out(Poll *poll, size_t place) {
     poll->count--;
     if (place == poll->count) return;
     poll->fds[place] = poll->fds[poll->count];
-    poll->tags[place] = poll->tags[poll->count];
+    poll->who[place] = poll->who[poll->count];
     poll->places[poll->fds[place].fd] = (int)place;
+}
+
+static int place_of(const Poll *poll, int fd) {
+    return (size_t)fd < poll->place_room ? poll->places[fd] : -1;
+}
+
+static int identify(int fd, unsigned tag, Identity *who) {
+    struct stat info;
+    if (fstat(fd, &info) < 0) return errno;
+    who->tag = tag;
+    who->device = info.st_dev;
+    who->file = info.st_ino;
+    return 0;
 }
 
 static int poll_backend_set(void *self, int fd, unsigned tag, int before, int after) {
     Poll *poll = self;
-    int place = (size_t)fd < poll->place_room ? poll->places[fd] : -1;
+    int place = place_of(poll, fd), err;
+    Identity who = { 0 };
     (void)before;
     if (!after) {
         if (place >= 0) take_out(poll, (size_t)place);
         return 0;
     }
-    if (place < 0) {
-        int err = make_room(poll, fd);
-        if (err) return err;
-        place = poll->places[fd] = (int)poll->count++;
-    }
+    err = identify(fd, tag, &who);
+    if (!err && place < 0) err = make_room(poll, fd);
+    if (err) return err;
+    if (place < 0) place = poll->places[fd] = (int)poll->count++;
     poll->fds[place].fd = fd;
     poll->fds[place].events = (short)((after & LS_POLL_READ ? POLLIN : 0) | (after & LS_POLL_WRITE ? POLLOUT : 0));
     poll->fds[place].revents = 0;
-    poll->tags[place] = tag;
+    poll->who[place] = who;
     return 0;
+}
+
+static int poll_backend_check(void *self, int fd, unsigned tag, int after) {
+    Poll *poll = self;
+    int place = place_of(poll, fd), err;
+    Identity now = { 0 };
+    (void)after;
+    if (place < 0) return ENOENT;
+    err = identify(fd, tag, &now);
+    if (!err && (now.device != poll->who[place].device || now.file != poll->who[place].file)) err = ENOENT;
+    if (err) take_out(poll, (size_t)place);
+    return err;
 }
 
 static void report(const Poll *poll, size_t place, ls_Event *event) {
     int set = poll->fds[place].revents;
     int failed = set & (POLLERR | POLLHUP) ? LS_POLL_READ | LS_POLL_WRITE : 0;
     event->fd = poll->fds[place].fd;
-    event->tag = poll->tags[place];
+    event->tag = poll->who[place].tag;
     event->events = failed | (set & POLLIN ? LS_POLL_READ : 0) | (set & POLLOUT ? LS_POLL_WRITE : 0);
 }
 
 static int poll_backend_wait(void *self, double seconds, ls_Event *events, size_t room, size_t *n) {
     Poll *poll = self;
     int ready, err = ls_fd_poll(poll->fds, poll->count, seconds, &ready);
-    size_t seen = 0;
+    size_t seen;
     if (err) return err;
     *n = 0;
-    while (ready > 0 && *n < room && seen < poll->count) {
+    for (seen = 0; ready > 0 && *n < room && seen < poll->count; seen++) {
         size_t place = poll->next < poll->count ? poll->next : 0;
-        int set = poll->fds[place].revents;
         poll->next = place + 1;
-        if (set) ready--;
-        if (set & POLLNVAL) { /* closed: it leaves, and what takes its place is looked at next */
-            take_out(poll, place);
-            poll->next = place;
-            continue;
-        }
-        if (set) report(poll, place, &events[(*n)++]);
-        seen++;
+        if (!poll->fds[place].revents) continue;
+        ready--;
+        report(poll, place, &events[(*n)++]); /* nothing in it: POLLNVAL, it is closed */
     }
     return 0;
 }
@@ -113,5 +146,7 @@ static int poll_backend_getfd(void *self) {
     return -1;
 }
 
-const ls_Backend ls_poll_poll = { "poll",           poll_backend_open, poll_backend_close,
-                                  poll_backend_set, poll_backend_wait, poll_backend_getfd };
+const ls_Backend ls_poll_poll = {
+    "poll",           LS_POLL_FOREIGN,    poll_backend_open, poll_backend_close, poll_backend_reopen,
+    poll_backend_set, poll_backend_check, poll_backend_wait, poll_backend_getfd, NULL,
+};

@@ -1,28 +1,20 @@
 /* Look-ups on threads of their own. What a look-up is, is left to gai.c.
-   What the threads share is in one variable, crew, behind its mutex; the library has no other. */
+   What the threads share is in one variable, crew, behind its mutex; those of others are in doc/design.md. */
 #include "query.h"
 
-#include "fd.h"
+#include "bell.h"
+#include "fork.h"
 #include "gai.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-#if LS_HAVE_EVENTFD
-#include <sys/eventfd.h>
-#endif
-
-#ifndef RTLD_NOLOAD
-#define RTLD_NOLOAD 0
-#endif
 
 enum {
-    WORKERS = 16,            /* the most threads; a new one only where all others are at work */
+    THREADS = 64,            /* the most; a new one only where all others are at work */
     STACK = 1024 * 1024,     /* of a thread: room for what resolvers load as modules */
     STACK_STEP = 64 * 1024,  /* what it grows by with each fork, see after_fork_in_child */
     IDLE_SECONDS = 10,       /* then a thread ends */
@@ -46,11 +38,11 @@ struct ls_Query {
     int bell[2];   /* the descriptor that becomes readable, and the one that makes it so; -1: nobody has asked for it */
     int err;
     struct addrinfo *list;
-    struct addrinfo only; /* the list, where what was asked for is an address itself */
+    struct addrinfo only; /* the list, where what was asked for is an address itself, or its name */
     ls_Addr addr;         /* in it */
-    int family;
+    int family, wanted;
     size_t len;
-    char name[];
+    char name[]; /* what is asked for, or the answer where an address is: only who is at it touches it */
 };
 
 static struct Crew {
@@ -74,63 +66,10 @@ static void unlock(void) { pthread_mutex_unlock(&crew.mutex); }
 static struct timespec in_milliseconds(long milliseconds) {
     struct timespec time;
     clock_gettime(CLOCK_REALTIME, &time);
-    time.tv_sec += milliseconds / THOUSAND;
     time.tv_nsec += milliseconds % THOUSAND * MILLION;
-    if (time.tv_nsec >= THOUSAND * MILLION) {
-        time.tv_sec++;
-        time.tv_nsec -= THOUSAND * MILLION;
-    }
+    time.tv_sec += milliseconds / THOUSAND + time.tv_nsec / (THOUSAND * MILLION);
+    time.tv_nsec %= THOUSAND * MILLION;
     return time;
-}
-
-/* ---- bells: eventfd(2), or a pipe ---- */
-
-static void bell_close(int bell[2]) {
-    if (bell[0] >= 0) close(bell[0]);
-    if (bell[1] != bell[0]) close(bell[1]);
-    bell[0] = bell[1] = -1;
-}
-
-static void bell_ring(const int bell[2]) {
-    uint64_t one = 1;
-    ssize_t written;
-    do written = bell[1] < 0 ? 0 : write(bell[1], &one, sizeof one);
-    while (written < 0 && errno == EINTR); /* it cannot be full */
-}
-
-static void bell_silence(const int bell[2]) {
-    uint64_t count;
-    ssize_t got = bell[0] < 0 ? 0 : read(bell[0], &count, sizeof count);
-    (void)got;
-}
-
-static int bell_open(int bell[2]) {
-#if LS_HAVE_EVENTFD
-    bell[0] = bell[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return bell[0] < 0 ? errno : 0;
-#else
-    ls_Kind kind;
-    int err = pipe(bell) < 0 ? errno : 0;
-    if (err) {
-        bell[0] = bell[1] = -1;
-        return err;
-    }
-    err = ls_fd_adopt(bell[0], &kind);
-    if (!err) err = ls_fd_adopt(bell[1], &kind);
-    if (err) bell_close(bell);
-    return err;
-#endif
-}
-
-/* Another bell under the same numbers. Where no more descriptors can be had it stays the one that it was. */
-static void bell_replace(const int bell[2]) {
-    int other[2], i, count = bell[1] == bell[0] ? 1 : 2;
-    if (bell[0] < 0 || bell_open(other) != 0) return;
-    for (i = 0; i < count; i++) {
-        dup2(other[i], bell[i]);
-        fcntl(bell[i], F_SETFD, FD_CLOEXEC);
-    }
-    bell_close(other);
 }
 
 /* ---- queries; all below is called by whoever has the lock ---- */
@@ -169,7 +108,7 @@ static void finish(ls_Query *q, int err, struct addrinfo *list) {
     q->state = DONE;
     q->err = err;
     q->list = err ? NULL : list;
-    bell_ring(q->bell);
+    ls_bell_ring(q->bell);
     if (q->orphaned) release(q);
 }
 
@@ -193,6 +132,14 @@ static ls_Query *next_query(void) {
     return q;
 }
 
+/* Asks the system's resolver, which may take its time. */
+static int consult(ls_Query *q, struct addrinfo **list) {
+    if (q->wanted != LS_QUERY_NAME)
+        return ls_gai_lookup(q->name, q->len, q->family, q->wanted == LS_QUERY_CANONICAL, list);
+    *list = &q->only;
+    return ls_gai_reverse(&q->addr, q->name);
+}
+
 static void *work(void *nothing) {
     ls_Query *q;
     lock();
@@ -204,7 +151,7 @@ static void *work(void *nothing) {
         crew.waiting--;
         crew.asking++;
         unlock();
-        err = ls_gai_lookup(q->name, q->len, q->family, &list);
+        err = consult(q, &list);
         lock();
         leave_line(q);
         finish(q, err, list);
@@ -238,7 +185,7 @@ static int hire(void) {
 /* Has everybody in line looked after, as far as there may be threads. 0, or why there is not even one. */
 static int call_workers(void) {
     int err = 0;
-    if (crew.waiting > crew.idle && crew.workers < WORKERS) err = hire();
+    if (crew.waiting > crew.idle && crew.workers < THREADS) err = hire();
     pthread_cond_signal(&crew.work);
     return crew.workers > 0 ? 0 : err;
 }
@@ -278,18 +225,11 @@ static void after_fork_in_child(void) {
     while ((q = crew.first) != NULL) {
         leave_line(q);
         q->state = LOST;
-        bell_replace(q->bell);
-        bell_ring(q->bell);
+        ls_bell_replace(q->bell);
+        ls_bell_ring(q->bell);
         if (q->orphaned) release(q);
     }
     unlock();
-}
-
-/* A Lua state that closes unloads its libraries: not this one, whose code the threads run. It cannot be loaded once
-   more where it is part of the program itself, which nobody unloads. */
-static void stay_loaded(void) {
-    Dl_info self;
-    if (dladdr(&crew, &self)) dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
 }
 
 static int prepare(void) {
@@ -297,7 +237,7 @@ static int prepare(void) {
     if (crew.prepared) return 0;
     err = pthread_atfork(before_fork, after_fork, after_fork_in_child);
     if (err) return err;
-    stay_loaded();
+    ls_fork_stay();
     crew.prepared = 1;
     return 0;
 }
@@ -317,40 +257,54 @@ static int ask(ls_Query *q) {
 static void revive(ls_Query *q) {
     int err;
     if (q->state != LOST) return;
-    bell_silence(q->bell);
+    ls_bell_silence(q->bell);
     err = ask(q);
     if (err) finish(q, err, NULL);
 }
 
-/* The answer for what is no host name: the address that it is, or an error. */
-static void answer(ls_Query *q, int err) {
-    int family = q->addr.u.sa.sa_family;
-    if (!err && q->family != AF_UNSPEC && q->family != family) err = LS_EAI(EAI_NONAME);
-    q->only.ai_family = family;
+/* The list of the address alone. */
+static void list_only(ls_Query *q) {
+    q->only.ai_family = q->addr.u.sa.sa_family;
     q->only.ai_addr = &q->addr.u.sa;
     q->only.ai_addrlen = q->addr.len;
+    if (q->wanted != LS_QUERY_ADDRESSES) q->only.ai_canonname = q->name;
+}
+
+/* The answer for what no resolver may be asked: the address that it is, or an error. */
+static void answer(ls_Query *q, int err) {
+    if (!err && q->family != AF_UNSPEC && q->family != q->addr.u.sa.sa_family) err = LS_EAI(EAI_NONAME);
+    if (!err && q->only.ai_canonname) q->name[ls_addr_format(&q->addr, 1, q->name)] = '\0';
     finish(q, err, &q->only);
 }
 
-static int begin(ls_Query *q, const char *name, size_t len, int family) {
-    int err = ls_addr_isunix(name, len) ? LS_EAI(EAI_NONAME) : ls_addr_parse(name, len, 0, &q->addr);
+static int begin(ls_Query *q, const ls_Question *question) {
+    int is_unix = ls_addr_isunix(question->text, question->len), reverse = question->wanted == LS_QUERY_NAME;
+    int err = is_unix ? LS_EAI(EAI_NONAME) : ls_addr_parse(question->text, question->len, 0, &q->addr);
     q->bell[0] = q->bell[1] = -1;
-    q->family = family;
-    if (err != LS_ADDR_NAME) {
-        answer(q, err);
+    q->family = question->family;
+    q->wanted = question->wanted;
+    if (!err) list_only(q);
+    if (err != (reverse ? 0 : LS_ADDR_NAME)) {
+        answer(q, err == LS_ADDR_NAME ? LS_EAI(EAI_NONAME) : err);
         return 0;
     }
-    memcpy(q->name, name, len);
-    q->len = len;
+    q->len = reverse ? 0 : question->len;
+    memcpy(q->name, question->text, q->len);
     lock();
     err = ask(q);
     unlock();
     return err;
 }
 
-int ls_query_start(const char *name, size_t len, int family, ls_Query **query) {
-    ls_Query *q = calloc(1, sizeof *q + (len < NI_MAXHOST ? len : 0)); /* no name is longer */
-    int err = q ? begin(q, name, len, family) : ENOMEM;
+/* The bytes that the text of the query takes. No host's name is longer than NI_MAXHOST. */
+static size_t room_for(const ls_Question *question) {
+    if (question->wanted != LS_QUERY_ADDRESSES) return NI_MAXHOST;
+    return question->len < NI_MAXHOST ? question->len : 0;
+}
+
+int ls_query_start(const ls_Question *question, ls_Query **query) {
+    ls_Query *q = calloc(1, sizeof *q + room_for(question));
+    int err = q ? begin(q, question) : ENOMEM;
     if (err) free(q);
     else *query = q;
     return err;
@@ -372,8 +326,8 @@ int ls_query_getfd(ls_Query *q, int *fd) {
     if (!q->cancelled) {
         revive(q);
         if (q->bell[0] < 0) {
-            err = bell_open(q->bell);
-            if (q->state == DONE) bell_ring(q->bell);
+            err = ls_bell_open(q->bell);
+            if (q->state == DONE) ls_bell_ring(q->bell);
         }
     }
     *fd = q->bell[0];
@@ -381,13 +335,14 @@ int ls_query_getfd(ls_Query *q, int *fd) {
     return err;
 }
 
+/* Nobody can stop a thread that is at it. */
 static void cancel(ls_Query *q) {
     if (q->state == WAITING) {
         leave_line(q);
         q->state = DONE;
     }
     q->cancelled = 1;
-    bell_close(q->bell);
+    ls_bell_close(q->bell);
 }
 
 void ls_query_cancel(ls_Query *q) {
