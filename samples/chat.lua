@@ -1,8 +1,9 @@
 -- A chat: what one says, all hear. The first line is one's name.
--- Usage: lua chat.lua [port]       port 0: one that is free; then several times: nc 127.0.0.1 16005
+-- Usage: lua samples/chat.lua [port]       port 0: one that is free; then several times: nc 127.0.0.1 16005
 local loop = require "lsocket.loop"
 
 io.stdout:setvbuf("line")
+local IDLE = 3600    -- seconds that one may say nothing
 local MOST = 262144  -- bytes that may wait for one who does not read them; then he has to go
 local members = {}   -- name -> { client, queue: what waits for him, size: its bytes, writing, gone }
 
@@ -55,10 +56,10 @@ local function talk(client)
   local member = { client = client, queue = {}, size = 0 }
   members[name] = member
   tell_all("+ ", name)
-  local line = client:read()
+  local line = loop.deadline(IDLE, client.read, client)
   while line do
     tell_all(name, ": ", (line:gsub("%c", " ")))
-    line = client:read() -- nil, too, when the line has more than the bytes that max allows
+    line = loop.deadline(IDLE, client.read, client) -- nil, too, when the line has more than the bytes that max allows
   end
   member.gone = member.gone or "has left"
   members[name] = nil
@@ -67,9 +68,10 @@ end
 
 loop.run(function()
   local options = { limit = 1000, max = 1000, sndbuf = 65536 } -- sndbuf: the kernel's, for each
-  local server, message = loop.serve("127.0.0.1", arg[1] or 16005, talk, options)
-  if not server then
-    io.stderr:write("chat: ", message, "\n")
+  local port, usage = arg[1] or 16005, "usage: chat.lua [port]"
+  local ok, server, message = loop.pcall(loop.serve, "127.0.0.1", port, talk, options) -- raises where it is no port
+  if not ok or not server then
+    io.stderr:write("chat: ", ok and ("port %s: %s"):format(port, message) or usage, "\n")
     os.exit(1)
   end
   print(("listening on 127.0.0.1 port %d"):format(server:info("socket").port))

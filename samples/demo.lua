@@ -1,8 +1,11 @@
 -- Shows the library at work on real sockets; both ends of each exchange are here, and nothing leaves the machine.
--- Usage: lua demo.lua        Exit status: 1 if anything gave a wrong answer, else 0
+-- Usage: lua samples/demo.lua        Exit status: 1 if anything gave a wrong answer, else 0
 package.path = (arg[0]:match("^.*/") or "./") .. "?.lua;" .. package.path
 local lsocket = require "lsocket"
-local http = require "http"
+local loop = require "lsocket.loop"
+local http = require "http.client"
+local web = require "http.server"
+local url = require "http.url"
 
 local PATIENCE = 2 -- seconds to wait for anything at all
 local MEASURE = 0.1 -- seconds for which each exchange is repeated
@@ -44,7 +47,8 @@ local function measure(exchange)
     for _ = 1, 10 do exchange() end
     count = count + 10
   until clock() - start >= MEASURE or count >= 100000
-  return ("%.1f us"):format((clock() - start) / count * 1e6)
+  local us = (clock() - start) / count * 1e6
+  return us < 1000 and ("%.1f us"):format(us) or ("%.1f ms"):format(us / 1000)
 end
 
 ---- one line of output ----
@@ -145,29 +149,45 @@ local function to_two(group)
   end
 end
 
--- The server of http.lua gets its turns while the client waits for the page.
-local function page(address)
+-- A page of a server that is a task beside its client: the body, the port. ends: the contexts for TLS, or none
+local function fetch(address, target, ends)
+  local function handle(asked) return 200, "page " .. asked.path end
+  local here, message, name = web.serve(address, 0, handle, { tls = ends.server })
+  if not here then return nil, message, name end
+  local session, port, pieces = http.new { seconds = PATIENCE, tls = ends.client }, here:info("socket").port, {}
+  local page = url.parse(("%s://[%s]:%d%s"):format(ends.client and "https" or "http", address, port, target))
+  local answer, problem = session:fetch(page, function(piece) table.insert(pieces, piece) end)
+  session:close()
+  here:close(0)
+  return answer and answer.status .. " " .. table.concat(pieces), answer and port or problem
+end
+
+local function page(address, contexts)
   return function(request)
-    local port
-    local server = open(http.listen{
-      address = address, port = 0,
-      on_listen = function(_, number) port = number end,
-      handler = function(asked) return 200, {}, "page " .. asked.path end,
-    })
-    local client = open(lsocket.connect(address, port))
+    local ends = contexts and contexts() or {}
     return function()
-      local response, turns = "", 0
-      local status, length, body
-      must(lsocket.select(nil, { client }, PATIENCE))
-      must(client:send(request .. " HTTP/1.1\r\nHost: demo\r\n\r\n"))
-      repeat
-        server:step(0.01)
-        response, turns = response .. (client:recv() or ""), turns + 1
-        status, length, body = response:match("^HTTP/1.1 (%d+).-content%-length: (%d+).-\r\n\r\n(.*)$")
-      until body and #body == tonumber(length) or turns == 200
-      return must(body and status .. " " .. body), name_of(address, port)
+      local text, port, name = loop.run(fetch, address, request:match("%S+$"), ends)
+      return open(text, port, name), name_of(address, port)
     end
   end
+end
+
+local made -- the contexts, once there are some
+
+-- A certificate for this machine, which is its own root, and what both ends need of it.
+local function contexts()
+  if made then return made end
+  local has_tls, tls = pcall(require, "lsocket.tls")
+  if not has_tls then error({ missing = true, message = "lsocket.tls is not built" }) end
+  local file = os.tmpname()
+  os.execute(("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=demo "
+    .. "-addext subjectAltName=IP:127.0.0.1,IP:::1 -keyout %s -out %s 2> /dev/null"):format(file, file))
+  local server = tls.server { certfile = file }
+  local client = server and tls.client { cafile = file }
+  os.remove(file)
+  if not client then error({ missing = true, message = "the program openssl, which makes a certificate" }) end
+  made = { server = server, client = client }
+  return made
 end
 
 local function lookup(name)
@@ -245,9 +265,11 @@ show("multicast, IPv4", "to all", "to all, to all", to_two("239.255.16.1" .. loo
 show("multicast, IPv6", "to all", "to all, to all", to_two("ff01::16:1"))
 show("broadcast, IPv4", "to all", "to all, to all", to_two("127.255.255.255"))
 
-print_title("A page of the sample HTTP server, which runs beside its client in this program")
+print_title("A page: an HTTP server and its client, started anew each time as tasks of this program")
 show("HTTP, IPv4", "GET /hello", "200 page /hello", page("127.0.0.1"))
 show("HTTP, IPv6", "GET /hello", "200 page /hello", page("::1"))
+show("HTTPS, IPv4", "GET /hello", "200 page /hello", page("127.0.0.1", contexts))
+show("HTTPS, IPv6", "GET /hello", "200 page /hello", page("::1", contexts))
 
 print("\nA name, looked up")
 show("the resolver", "localhost", "[%x.: ]+", function(name)

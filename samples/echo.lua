@@ -1,10 +1,15 @@
 -- An echo server: sends back what its clients send, to all of them at the same time.
--- Usage: lua echo.lua [port [seconds]]       port 0: one that is free
+-- Usage: lua samples/echo.lua [port [seconds]]       port 16004; 0: one that is free
 -- seconds: a client that is silent so long is let go
 local loop = require "lsocket.loop"
 
 io.stdout:setvbuf("line")
 local port, patience = arg[1] or 16004, tonumber(arg[2] or 60)
+
+local function fail(message)
+  io.stderr:write("echo: ", message, "\n")
+  os.exit(1)
+end
 
 local function echo(client)
   repeat
@@ -13,10 +18,8 @@ local function echo(client)
 end
 
 loop.run(function()
-  local server, message = loop.serve("127.0.0.1", port, echo, { limit = 1000 })
-  if not server then
-    io.stderr:write("echo: ", message, "\n")
-    os.exit(1)
-  end
+  local ok, server, message = loop.pcall(loop.serve, "127.0.0.1", port, echo, { limit = 1000 })
+  if not ok or not patience then fail("usage: echo.lua [port [seconds]]") end -- serve raises where the port is none
+  if not server then fail(("port %s: %s"):format(port, message)) end
   print(("listening on 127.0.0.1 port %d"):format(server:info("socket").port))
 end)

@@ -1,32 +1,41 @@
 -- The sending end of multicast or broadcast: whoever listens (mcast_client.lua) gets every message.
--- Usage: lua mcast_server.lua [6] [group] [port] [message...]        without messages: the time, once a second
+-- Usage: lua samples/mcast_server.lua [6] [group] [port] [message...]        6: IPv6; port 16010
+-- without messages: the time, once a second
+-- group: "group%interface", or an IPv4 broadcast address. A group without an interface stays on this machine.
 local lsocket = require "lsocket"
 
+local function fail(message)
+  io.stderr:write("mcast_server: ", message, "\n")
+  os.exit(1)
+end
+
 local function loopback()
-  for _, interface in ipairs(assert(lsocket.getinterfaces())) do
+  for _, interface in ipairs(lsocket.getinterfaces() or {}) do
     if interface.flags.loopback then return "%" .. interface.name end
   end
   return "" -- the system chooses
 end
 
--- A group, "group%interface" or an IPv4 broadcast address. An ff01:: group never leaves the machine, whatever the
--- interface; IPv4 has no such groups, so the default names the loopback interface.
 local six = arg[1] == "6" and table.remove(arg, 1)
-local given = (arg[1] or ""):find("%D") and table.remove(arg, 1) -- a number is the port
-local group = given or (six and "ff01::16:1" or "239.255.16.1" .. loopback())
-local port = table.remove(arg, 1) or 16001
+local given = (arg[1] or ""):find("[:%.].*[:%.]") and table.remove(arg, 1)
+local group = given or (six and "ff01::16:1" or "239.255.16.1")
+local port = table.remove(arg, 1) or 16010
 
--- The hops that a message may go (ttl) are 1 by default: no further than the next machines. Broadcasts ignore it.
-local sock = assert(lsocket.connect("mcast", group, port))
+-- The last argument is the hops that a message may go: 0, not off this machine; 1, to the next machines. Broadcasts
+-- ignore it. IPv4 messages also need an interface to stay here; IPv6 messages cannot leave by the loopback one.
+local hops = group:find("%", 1, true) and 1 or 0
+local first = tonumber(group:match("^(%d+)%.")) or 0
+local place = hops == 0 and first >= 224 and first < 240 and group .. loopback() or group
+local ok, sock, problem = pcall(lsocket.connect, "mcast", place, port, hops) -- which raises where the port is none
+if not ok then fail("usage: mcast_server.lua [6] [group] [port] [message...]") end
+if not sock then fail(("%s port %s: %s"):format(place, port, problem)) end
 local here, there = sock:info("socket"), sock:info("peer")
 print(("sending to %s port %d from %s port %d"):format(there.addr, there.port, here.addr, here.port))
 
 local function send(message)
-  local count, problem
-  repeat
-    count, problem = sock:send(message)
-    assert(count ~= nil, problem)
-  until count or not lsocket.select(nil, { sock }, 1) -- false: no room now
+  local count, trouble = sock:send(message)
+  if count == false and lsocket.select(nil, { sock }, 1) then count, trouble = sock:send(message) end
+  if count == nil then fail(trouble) end
   print(count and "sent: " .. message or "not sent, there is no room: " .. message)
 end
 

@@ -1,38 +1,39 @@
 -- A name server (UDP) for the names of a file that looks like /etc/hosts, and for no others.
--- Usage: lua nameserver.lua hosts [address [port]]      lua nameserver.lua /etc/hosts ::1 16006
+-- Usage: lua samples/nameserver.lua hosts [address [port]]      lua samples/nameserver.lua /etc/hosts ::1 16006
 local loop = require "lsocket.loop"
 local lsocket = require "lsocket"
 
 io.stdout:setvbuf("line")
-local path = assert(arg[1], "usage: nameserver.lua hosts [address [port]]")
+local function fail(message)
+  io.stderr:write("nameserver: ", message or "usage: nameserver.lua hosts [address [port]]", "\n")
+  os.exit(1)
+end
+
+local path, own, number = arg[1] or fail(), arg[2] or "127.0.0.1", arg[3] or 16006
 local IN, TYPES = "\0\1", { inet = "\0\1", inet6 = "\0\28" } -- A, AAAA: RFC 1035, RFC 3596
 local FORMAT_ERROR, NO_SUCH_NAME, NOT_IMPLEMENTED, REFUSED = 1, 3, 4, 5
 local LIFETIME, MOST = "\0\0\0\60", 512 -- seconds that an answer may be kept; its bytes
 
 local function two_bytes(n) return string.char((n - n % 256) / 256, n % 256) end
-
 -- A name as queries have it: each label behind its length, then 0. No query has a length over 63.
 local function encode_label(label) return string.char(math.min(#label, 64)) .. label end
-
-local function encode_name(name)
-  return name:lower():gsub("([^.]+)%.?", encode_label) .. "\0"
-end
+local function encode_name(name) return name:lower():gsub("([^.]+)%.?", encode_label) .. "\0" end
 
 -- An address as a record of an answer. 192, 12: its name is that of the question.
 local function encode_address(address, kind)
-  local text = address:gsub("(%d+)%.(%d+)%.(%d+)%.(%d+)$", function(a, b, c, d)
-    return ("%x:%x"):format(a * 256 + b, c * 256 + d)
-  end)
-  local _, groups = text:gsub("%x+", "")
-  text = text:gsub("::", ":" .. ("0:"):rep(8 - groups))
+  local function join(a, b, c, d) return ("%x:%x"):format(a * 256 + b, c * 256 + d) end
+  local text = address:gsub("(%d+)%.(%d+)%.(%d+)%.(%d+)$", join)
+  text = text:gsub("::", ":" .. ("0:"):rep(8 - select(2, text:gsub("%x+", ""))))
   local bytes = text:gsub(":?(%x+):?", function(group) return two_bytes(tonumber(group, 16)) end)
   return "\192\12" .. kind .. IN .. LIFETIME .. two_bytes(#bytes) .. bytes
 end
 
 local hosts = {} -- name -> type -> list of records
-for line in io.lines(path) do
+local list = (io.open(path) or fail(path .. ": cannot be opened")):read("*a") or fail(path .. ": no file")
+for line in list:gmatch("[^\n]+") do
   local address, names = line:gsub("#.*", ""):match("^%s*([%x.:]+)%s(.*)$") -- none with a zone
-  for _, found in ipairs(address and lsocket.resolve(address) or {}) do
+  local numeric = address and (address:find(":") or not address:find("%a")) -- a name would be looked up
+  for _, found in ipairs(numeric and lsocket.resolve(address) or {}) do
     local kind = TYPES[found.family]
     for name in names:gmatch("%S+") do
       local key = encode_name(name)
@@ -60,21 +61,20 @@ local function answer(query)
     length = query:byte(at)
   end
   local name, kind, class = query:sub(13, at), query:sub(at + 1, at + 2), query:sub(at + 3, at + 4)
-  local is_whole = length == 0 and #name <= 255 and #class == 2
-  if not is_whole or query:sub(5, 6) ~= "\0\1" then return reply(query, FORMAT_ERROR, "", {}) end
+  local is_whole = length == 0 and #name <= 255 and #class == 2 and query:sub(5, 6) == "\0\1"
+  if not is_whole then return reply(query, FORMAT_ERROR, "", {}) end
   local question, host = name .. kind .. class, hosts[name:lower()]
-  if class ~= IN then return reply(query, REFUSED, question, {}) end
-  if not host then return reply(query, NO_SUCH_NAME, question, {}) end
-  return reply(query, 0, question, host[kind] or {})
+  local failure = class ~= IN and REFUSED or not host and NO_SUCH_NAME or 0
+  return reply(query, failure, question, failure == 0 and host[kind] or {})
 end
 
 loop.run(function()
-  local sock = assert(lsocket.bind("udp", arg[2] or "127.0.0.1", arg[3] or 16006))
-  local own = sock:info("socket")
-  print(("answering on %s port %d"):format(own.addr, own.port))
-  while loop.wait(sock, "r") do
+  local ok, sock, problem = pcall(lsocket.bind, "udp", own, number) -- which raises where the port is none
+  sock = loop.wrap(ok and sock or fail(ok and ("%s port %s: %s"):format(own, number, problem) or nil))
+  print(("answering on %s port %d"):format(own, sock:info("socket").port))
+  repeat
     local query, address, port = sock:recvfrom()
     local response = query and answer(query)
     if response then sock:sendto(response, address, port) end -- UDP promises nothing
-  end
+  until not query
 end)

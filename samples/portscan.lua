@@ -1,7 +1,7 @@
 -- Which TCP ports of a host are open? Connects to many at a time. Ask before you do it to somebody
 -- else's host.
--- Usage: lua portscan.lua host ports [limit [seconds]]
---        lua portscan.lua localhost 22,80,8000-8999 200 2
+-- Usage: lua samples/portscan.lua host ports [limit [seconds]]
+--        lua samples/portscan.lua localhost 22,80,8000-8999 200 2
 -- limit: connections at a time; seconds: how long to wait for each
 local loop = require "lsocket.loop"
 

@@ -1,5 +1,6 @@
 -- Sends datagrams to a UDP server and prints what comes back; one that gets lost is sent again.
--- Usage: lua udp_client.lua [6] [port [text...]]        6: IPv6; without texts: the lines of standard input
+-- Usage: lua samples/udp_client.lua [6] [port [text...]]        6: IPv6; port 16009
+-- without texts: the lines of standard input
 local lsocket = require "lsocket"
 
 local TRIES, PATIENCE = 3, 1 -- how often to send, and how many seconds to wait each time
@@ -12,23 +13,25 @@ end
 io.stdout:setvbuf("line")
 local address = "127.0.0.1"
 if arg[1] == "6" then address = table.remove(arg, 1) and "::1" end
-local port = table.remove(arg, 1) or 16001
+local port = table.remove(arg, 1) or 16009
 
 -- A connected UDP socket receives from its peer alone, and learns when nobody listens there ("Connection refused").
-local sock, problem = lsocket.connect("udp", address, port)
-if not sock then fail(problem) end
+local ok, sock, problem = pcall(lsocket.connect, "udp", address, port) -- which raises where the port is none
+if not ok then fail("usage: udp_client.lua [6] [port [text...]]") end
+if not sock then fail(("%s port %s: %s"):format(address, port, problem)) end
 
-local function send(text)
-  local count, message
-  repeat
-    count, message = sock:send(text) -- all or nothing
-    if count == nil then fail(message) end
-  until count or not lsocket.select(nil, { sock }, PATIENCE) -- false: no room now
+local function send(text, finish)
+  local count, message = sock:send(text) -- all or nothing
+  while count == false and lsocket.now() < finish do -- false: no room now
+    lsocket.select(nil, { sock }, math.max(finish - lsocket.now(), 0))
+    count, message = sock:send(text)
+  end
+  if count == nil then fail(message) end
 end
 
 -- Answers what came, or nil when nothing did in time.
-local function receive()
-  while lsocket.select({ sock }, PATIENCE) do
+local function receive(finish)
+  while lsocket.select({ sock }, math.max(finish - lsocket.now(), 0)) do
     local data, message = sock:recv()
     if data then return data end
     if data == nil then fail(message) end -- false: a damaged datagram woke us and was thrown away
@@ -36,10 +39,13 @@ local function receive()
 end
 
 local function exchange(text)
-  while sock:recv() do end -- late answers to what was sent again
+  for _ = 1, 1000 do -- late answers to what was sent again; not for ever: a server may send without end
+    if not sock:recv() then break end
+  end
   for _ = 1, TRIES do
-    send(text)
-    local answer = receive()
+    local finish = lsocket.now() + PATIENCE
+    send(text, finish)
+    local answer = receive(finish)
     if answer then return answer end
   end
   fail(("no answer, sent %d times"):format(TRIES))

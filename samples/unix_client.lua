@@ -1,8 +1,10 @@
 -- Sends lines to a server on a unix domain socket, one after the other, and prints the line that each brings back.
--- Usage: lua unix_client.lua [path [line...]]        "@name" is a name without a file; without lines: standard input
+-- Usage: lua samples/unix_client.lua [path [line...]]        "@name" is a name without a file; /tmp/lsocket.sock
+-- without lines: those of standard input
 local lsocket = require "lsocket"
 
-local PATIENCE = 10 -- seconds to wait for anything at all
+local PATIENCE = 20 -- seconds for each line to come back
+local MOST = 16777216 -- bytes that may have come and not been printed
 
 local function fail(message)
   io.stderr:write("unix_client: ", message, "\n")
@@ -17,7 +19,7 @@ if not path:find("^@") and not path:find("/") then path = "./" .. path end -- th
 local sock, problem = lsocket.connect(path)
 if not sock then fail(path .. ": " .. problem) end
 
-local received = "" -- and not printed yet
+local received = lsocket.buffer() -- what has come and is not printed yet
 
 -- Sends what there is room for, and answers what is left.
 local function send(unsent)
@@ -27,22 +29,23 @@ local function send(unsent)
 end
 
 local function receive()
-  local data, message = sock:recv()
-  if data == nil then fail(message or "the server closed the connection") end
-  received = received .. (data or "")
+  local count, message = received:recv(sock)
+  if count == nil then fail(message or "the server closed the connection") end
+  if #received > MOST then fail("the server sends more than it was asked for") end
 end
 
 -- Reads while it sends: a server may answer the beginning of a long line and wait until that is read.
 local function exchange(line)
-  local unsent = send(line .. "\n")
-  while unsent ~= "" or not received:find("\n", 1, true) do
-    local readable, writable = lsocket.select({ sock }, unsent ~= "" and { sock } or {}, PATIENCE)
-    if not readable then fail(writable or "nothing happened for " .. PATIENCE .. " seconds") end
+  local unsent, finish = send(line .. "\n"), lsocket.now() + PATIENCE
+  local answer = received:upto("\n") -- false: not all of it is there
+  while unsent ~= "" or not answer do
+    local writes, left = unsent ~= "" and { sock } or {}, math.max(finish - lsocket.now(), 0)
+    local readable, writable = lsocket.select({ sock }, writes, left)
+    if not readable then fail(writable or "no answer for " .. PATIENCE .. " seconds") end
     if readable[1] then receive() end
     if writable[1] then unsent = send(unsent) end
+    if not answer then answer = received:upto("\n") end
   end
-  local answer, rest = received:match("^([^\n]*)\n(.*)$")
-  received = rest
   return answer
 end
 

@@ -1,13 +1,12 @@
--- The bodies of HTTP/1.1 messages on the streams of lsocket.loop: with a length, or in chunks; see
--- loop_http.lua.
-local http = require "loop_http"
+-- The bodies of HTTP/1.1 messages on the streams of lsocket.loop: with a length, in chunks, or all until the end.
 local lsocket = require "lsocket"
+local message = require "http.message"
 
-local check = http.check
+local check = message.check
 local body = {}
 
 local PIECE = 65536 -- bytes that are asked for at once
-local LINE = "^(" .. http.TEXT .. ")\r\n$"
+local LINE = "^(" .. message.TEXT .. ")\r\n$"
 
 local function sized(stream, left)
   return function()
@@ -32,11 +31,11 @@ end
 
 -- The fields behind the last chunk, which nobody wants.
 local function skip_trailer(stream)
-  local room, line = http.MAX_HEADER, read_line(stream)
+  local room, line = message.MAX_HEADER, read_line(stream)
   while line ~= "" do
-    http.fields("\r\n" .. line, 1)
+    message.fields("\r\n" .. line, 1)
     room = room - #line
-    if room < 0 then http.refuse(431) end
+    if room < 0 then message.refuse(431) end
     line = read_line(stream)
   end
 end
@@ -54,10 +53,19 @@ local function chunked(stream)
   end
 end
 
+-- A body that ends where the connection does.
+local function unframed(stream)
+  return function()
+    local piece, failure, name = stream:readsome(PIECE)
+    if failure then check(nil, failure, name) end
+    return piece
+  end
+end
+
 -- A function that gives the body piece by piece, and nil at its end.
 function body.pieces(stream, framing)
   if framing == "chunked" then return chunked(stream) end
-  return sized(stream, framing)
+  return framing and sized(stream, framing) or unframed(stream)
 end
 
 -- The body as one string, if it has no more than max bytes.
@@ -66,7 +74,7 @@ function body.whole(stream, framing, max)
   local piece = read()
   while piece do
     buffer:append(piece)
-    if #buffer > max then http.refuse(413) end
+    if #buffer > max then message.refuse(413) end
     piece = read()
   end
   return buffer:some() or ""
