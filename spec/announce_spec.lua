@@ -23,6 +23,17 @@ local function program(...)
   return helper.command("samples/announce", ...)
 end
 
+-- Runs the sample as "sample": the program, its output, a socket that hears what is announced, one that announces.
+local function overhear()
+  local group, path = groups.ipv4(), fifo()
+  local ears, port = helper.bind { type = "udp", address = "0.0.0.0", port = 0, reuseaddr = true }
+  assert(ears:join(group, "veth0"))
+  local sample = assert(io.popen(program("sample", group, port) .. " > " .. path, "w"))
+  local output = assert(io.open(path))
+  assert.equal("hello sample", helper.readable(ears):recv())
+  return sample, output, ears, assert(lsocket.connect("mcast", group .. "%veth0", port))
+end
+
 describe("announce.lua", function()
   after_each(hosts.remove)
 
@@ -47,13 +58,7 @@ describe("announce.lua", function()
   it("is not misled by what is no announcement, and tells a newcomer that it is there", function()
     need.groups(pending)
     helper.need.sandbox(pending)
-    local group, path = groups.ipv4(), fifo()
-    local ears, port = helper.bind { type = "udp", address = "0.0.0.0", port = 0, reuseaddr = true }
-    assert(ears:join(group, "veth0"))
-    local sample = assert(io.popen(program("sample", group, port) .. " > " .. path, "w"))
-    local output = assert(io.open(path))
-    assert.equal("hello sample", helper.readable(ears):recv())
-    local mouth = assert(lsocket.connect("mcast", group .. "%veth0", port))
+    local sample, output, ears, mouth = overhear()
     local long = ("x"):rep(60000)
     for _, text in ipairs { "", "hello", "hello a b", "hello \27[2J", "hello sample", "bye nobody", long } do
       mouth:send(text)
@@ -66,6 +71,38 @@ describe("announce.lua", function()
     sample:close()
     assert.equal("bye sample", helper.readable(ears):recv())
     output:close()
+  end)
+
+  it("answers a flood once a second, and knows so many names and no more", function()
+    need.groups(pending)
+    helper.need.sandbox(pending)
+    local sample, output, ears, mouth = overhear()
+    local answers = 0
+    local function say(text)
+      mouth:send(text)
+      while true do
+        local heard = helper.readable(ears):recv()
+        if heard == text then return end
+        assert.equal("here sample", heard)
+        answers = answers + 1
+      end
+    end
+    local before = helper.now()
+    for i = 1, 1000 do
+      say("hello name" .. i)
+      assert.equal("+ name" .. i, output:read():match "^%S+ %S+")
+    end
+    assert.is_true(answers <= helper.now() - before + 1, answers)
+    say("here " .. ("x"):rep(100))
+    say "here one.more"
+    say "bye name1"
+    assert.equal("- name1", output:read())
+    say "here one.more"
+    assert.equal("+ one.more", output:read():match "^%S+ %S+")
+    sample:close()
+    output:close()
+    mouth:close()
+    ears:close()
   end)
 
   it("meets its likes over links", function()

@@ -177,8 +177,8 @@ end)
 
 describe("programs", function()
   it("that hand the descriptor to another event loop are told there", function()
-    local found, luasocket = pcall(require, "socket")
-    if not found then pending "needs LuaSocket, for its select" end
+    helper.need.luasocket(pending)
+    local luasocket = require "socket"
     local client, server = helper.tcp()
     local readers = { { getfd = function() return server:getfd() end } }
     local writers = { { getfd = function() return client:getfd() end } }

@@ -1,4 +1,4 @@
--- The threads that look names up, of which there are at most 16: each takes some memory once, which is no leak. What
+-- The threads that look names up, of which there are at most 64: each takes some memory once, which is no leak. What
 -- they and look-ups that were dropped have open is closed a little later.
 local lsocket = require "lsocket"
 local process = require "spec.process"
@@ -12,9 +12,9 @@ function crew.hire()
   local limit = lsocket.now() + PATIENCE
   repeat
     local list = {}
-    for i = 1, 100 do list[i] = assert(lsocket.lookup "localhost") end
-    for i = 1, 100 do assert(lsocket.select({ list[i] }, PATIENCE)) end
-  until process.threads() >= 17 or lsocket.now() > limit
+    for i = 1, 200 do list[i] = assert(lsocket.lookup "localhost") end
+    for i = 1, 200 do assert(lsocket.select({ list[i] }, PATIENCE)) end
+  until process.threads() >= 65 or lsocket.now() > limit
 end
 
 -- Waits until there are no more descriptors than that; answers how many there are.

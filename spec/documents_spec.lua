@@ -102,11 +102,48 @@ end
 
 -- ---- the specs ----
 
--- What examples use that qemu-user may lack.
+-- What examples use that is not everywhere, qemu-user included.
 local needs = {
   ['"mcast"'] = "groups", ["sock:join("] = "groups", ['"tcpinfo"'] = "tcpinfo", ["sock:recverr("] = "offender",
-  ["ttl = "] = "control",
+  ["ttl = "] = "control", ["loop.getfd()"] = "getfd", ['require "socket"'] = "luasocket",
+  ['require "luv"'] = "luv", ['"/proc/'] = "proc",
+  ['("::", 0'] = "ipv6", ['require "lsocket.tls"'] = "tls",
+  ['require "lsocket.luasocket.ssl"'] = "tls",
 }
+
+-- What an example may change for the time that it takes.
+local function keep()
+  local path, onerror, folder = package.path, loop.onerror, lfs.currentdir()
+  return function()
+    package.path, loop.onerror = path, onerror
+    lfs.chdir(folder)
+  end
+end
+
+-- The command of doc/howto.md that makes server.pem.
+local function certificate_command()
+  return assert(process.read "doc/howto.md":match "```sh\n(openssl req.-)```")
+end
+
+local certificates -- the folder with server.pem and client.pem, once there is one
+
+-- Goes to where the certificates are, which the command of the document makes, for an example that reads them.
+local function enter_certificates()
+  if not certificates then
+    certificates = helper.path()
+    local command = certificate_command()
+    local both = command .. command:gsub("server%.pem", "client.pem"):gsub("localhost", "client")
+    local place = helper.quote(certificates)
+    local prepare = ("set -e; mkdir %s; ln -s $PWD/samples %s; cd %s\n"):format(place, place, place)
+    local output, status = helper.run(prepare .. both)
+    assert(status == 0, output)
+  end
+  lfs.chdir(certificates)
+end
+
+teardown(function()
+  if certificates then os.execute("rm -r " .. helper.quote(certificates)) end
+end)
 
 describe("the documents' example", function()
   for _, block in ipairs(examples) do
@@ -115,9 +152,47 @@ describe("the documents' example", function()
       for text, need in pairs(needs) do
         if block.text:find(text, 1, true) then helper.need[need](pending) end
       end
+      finally(keep())
+      if block.text:find("server.pem", 1, true) then enter_certificates() end
       run_bounded(compile(block, { lsocket = with(lsocket, { select = bounded_select }) }))
     end)
   end
+end)
+
+describe("the manual", function()
+  it("has the contents and the index that tools/contents.lua makes of its headings", function()
+    local output, status = helper.run(helper.quote(helper.interpreter) .. " tools/contents.lua check")
+    assert.same("", output)
+    assert.equal(0, status)
+  end)
+end)
+
+describe("the tour's first client with TLS", function()
+  it("prints a page of a server that it verifies", function()
+    helper.need.tls(pending)
+    local certs = require "spec.tls.certs"
+    local printed
+    local server
+    local function run(main)
+      loop.run(function()
+        server = assert(loop.serve("127.0.0.1", 0, function(client)
+          client:write("to ", client:readuntil "\r\n\r\n":match "Host: (%S+)", "\n")
+        end, { tls = certs.server() }))
+        main()
+        server:close(PATIENCE)
+      end)
+    end
+    local function connect(host, port, options)
+      assert.same({ "www.example.org", 443, true }, { host, port, options.tls })
+      local own = { tls = certs.client(), tlsname = "good.example", timeout = options.timeout }
+      return loop.connect("127.0.0.1", server:info("socket").port, own)
+    end
+    local program = compile(programs["page.lua"], { ["lsocket.loop"] = with(loop, { run = run, connect = connect }) })
+    local env = getfenv and getfenv(program) or select(2, debug.getupvalue(program, 1))
+    env.print = function(text) printed = text end
+    program()
+    assert.equal("to www.example.org\n", printed)
+  end)
 end)
 
 describe("the documents' programs", function()
@@ -125,7 +200,10 @@ describe("the documents' programs", function()
     local names = {}
     for name in pairs(programs) do names[#names + 1] = name end
     table.sort(names)
-    assert.same({ "echo.lua", "lines.lua", "loop_echo.lua", "samples/proxy.lua", "talk.lua" }, names)
+    assert.same({
+      "both.lua", "echo.lua", "lines.lua", "loop_echo.lua", "page.lua", "pages.lua", "samples/proxy.lua",
+      "switched.lua", "talk.lua", -- of doc/luasocket.md: see luasocket_tour_spec.lua
+    }, names)
   end)
 end)
 

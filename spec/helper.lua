@@ -8,6 +8,12 @@ local helper = {}
 
 helper.now = system.monotime
 
+-- Windows: no sh, no /proc, no tools of Unix. What a test needs of them, it says by helper.need.
+helper.windows = package.config:sub(1, 1) == "\\"
+
+-- Those that some system has; lsocket.poller tells which are here.
+helper.backends = helper.windows and { "afd", "poll" } or { "epoll", "kqueue", "poll" }
+
 local slow = os.getenv "LS_SLOW" == "1"
 helper.slow = slow -- every instruction is watched, and memory is not what it would be
 
@@ -23,7 +29,13 @@ end
 
 helper.need = {}
 
+-- what: a thing that only Unix has
+function helper.need.unix(pending, what)
+  if helper.windows then pending("Windows does not have " .. what) end
+end
+
 function helper.need.sandbox(pending)
+  helper.need.unix(pending, "the sandbox's interfaces and names")
   if os.getenv "LS_SANDBOX" ~= "1" then pending "needs a network namespace" end
 end
 
@@ -106,6 +118,11 @@ function helper.need.speed(pending)
   if slow then pending "too slow, or not to be measured, while every instruction is watched (LS_SLOW)" end
 end
 
+function helper.need.getfd(pending)
+  local _, _, symbol = require("lsocket.loop").getfd()
+  if symbol == "EOPNOTSUPP" then pending "this build has only the poller that has no descriptor" end
+end
+
 function helper.need.proc(pending)
   if not process.read "/proc/self/stat" then pending "needs /proc" end
 end
@@ -114,6 +131,27 @@ function helper.need.ipv6(pending)
   local sock = lsocket.bind("udp", "::1", 0)
   if not sock then pending "needs IPv6" end
   sock:close()
+end
+
+function helper.need.tls(pending)
+  if not pcall(require, "lsocket.tls") then pending "this build has no lsocket.tls" end
+  helper.need.tool(pending, "openssl version | grep '^OpenSSL 3'")
+end
+
+function helper.need.luasocket(pending)
+  if not pcall(require, "socket") then pending "needs LuaSocket" end
+end
+
+function helper.need.luv(pending)
+  if not pcall(require, "luv") then pending "needs luv" end
+end
+
+-- Where datagrams were sent to.
+function helper.need.pktinfo(pending)
+  local sock = assert(lsocket.bind("udp", "127.0.0.1", 0))
+  local told = sock:setopt("pktinfo", true)
+  sock:close()
+  if not told then pending "needs the option pktinfo" end
 end
 
 function helper.need.abstract(pending)
@@ -126,6 +164,7 @@ local tools = {} -- which commands have succeeded: many tests need the same
 
 -- command: one that succeeds where the tool can be used
 function helper.need.tool(pending, command)
+  helper.need.unix(pending, "the shell's command: " .. command)
   if tools[command] == nil then
     local pipe = io.popen("{ " .. command .. "; } > /dev/null 2>&1 && echo yes")
     tools[command] = pipe:read "*a" == "yes\n"
@@ -149,6 +188,7 @@ helper.texts = {
   EAGAIN = "Resource temporarily unavailable",
   EAI_NONAME = "Name or service not known",
   EBADF = "Bad file descriptor",
+  EBUSY = "Device or resource busy",
   ECANCELED = "Operation canceled",
   ECONNREFUSED = "Connection refused",
   ECONNRESET = "Connection reset by peer",
@@ -156,6 +196,7 @@ helper.texts = {
   EDESTADDRREQ = "Destination address required",
   EINTR = "Interrupted system call",
   EINVAL = "Invalid argument",
+  EISCONN = "Transport endpoint is already connected",
   EISDIR = "Is a directory",
   EMFILE = "Too many open files",
   EMSGSIZE = "Message too long",
@@ -164,6 +205,7 @@ helper.texts = {
   ENODEV = "No such device",
   ENOENT = "No such file or directory",
   ENOTCONN = "Transport endpoint is not connected",
+  ENOTSOCK = "Socket operation on non-socket",
   EOPNOTSUPP = "Operation not supported",
   ENOPROTOOPT = "Protocol not available",
   EPIPE = "Broken pipe",
@@ -252,10 +294,7 @@ end
 
 -- Closes what earlier tests have left, for a test that looks at the numbers of descriptors, or whose child may have few
 -- and inherits Lua's files: from then on the system gives away none but those that the test itself closes.
-function helper.settle()
-  collectgarbage()
-  collectgarbage()
-end
+helper.settle = process.collect
 
 -- Sets how long the collector rests ("pause") or how fast it works ("stepmul"), in per cent, and tells what that was.
 function helper.tune(name, value)
@@ -270,6 +309,21 @@ function helper.when_collected(run)
     if newproxy then getmetatable(newproxy(true)).__gc = run -- luacheck: globals newproxy
     else setmetatable({}, { __gc = run }) end
   end)()
+end
+
+-- Calls fn(interrupt) as the first task of a run that ends at once, as by Ctrl-C, when fn has ended after interrupt().
+function helper.interrupted(pending, fn)
+  if rawget(_G, "jit") then pending "LuaJIT interrupts the task that runs" end
+  local thread
+  local function interrupt()
+    debug.sethook(thread, function()
+      debug.sethook(thread)
+      error("interrupted!", 0)
+    end, "c")
+  end
+  thread = coroutine.create(function() require "lsocket.loop".run(fn, interrupt) end)
+  local ok, problem = coroutine.resume(thread)
+  if ok or problem ~= "interrupted!" then error("not interrupted: " .. tostring(problem), 2) end
 end
 
 -- ---- sockets ----
@@ -371,6 +425,7 @@ local paths, names = {}, 0
 function helper.path()
   local path = os.tmpname()
   os.remove(path)
+  if helper.windows then path = (os.getenv "TEMP" .. path):gsub("\\", "/") end
   paths[#paths + 1] = path
   return path
 end
@@ -378,6 +433,25 @@ end
 function helper.remove_paths()
   for _, path in ipairs(paths) do os.remove(path) end
   paths = {}
+end
+
+-- A file with this in it: its path.
+function helper.file(content)
+  local path = helper.path()
+  local file = assert(io.open(path, "w"))
+  file:write(content)
+  file:close()
+  return path
+end
+
+-- A socket object for a file that Lua opens.
+function helper.adopt(path, mode)
+  local file, fd = process.open(io.open, path, mode)
+  local borrowed = assert(lsocket.fromfd(fd))
+  local sock = assert(borrowed:dup())
+  borrowed:detach()
+  file:close()
+  return sock
 end
 
 -- An abstract name that nobody else uses.
@@ -389,6 +463,7 @@ end
 -- ---- child processes ----
 
 function helper.quote(text)
+  if helper.windows then return '"' .. text .. '"' end
   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
 end
 
@@ -400,23 +475,48 @@ end
 
 helper.interpreter = find_interpreter()
 
--- The command line that runs spec/child/<program>.lua, or where the program is "samples/<name>", that of the samples,
--- with the interpreter and the library of this process.
-function helper.command(program, ...)
+-- What makes a shell start a program with the library of this process; cmd passes its environment on.
+local function environment()
   local words = { "env -u LUA_INIT" }
   for minor = 1, 5 do words[#words + 1] = ("-u LUA_PATH_5_%d -u LUA_CPATH_5_%d"):format(minor, minor) end
   words[#words + 1] = "LUA_PATH=" .. helper.quote(package.path)
   words[#words + 1] = "LUA_CPATH=" .. helper.quote(package.cpath)
-  words[#words + 1] = helper.quote(helper.interpreter)
+  return words
+end
+
+-- The command line that runs spec/child/<program>.lua, or where the program is "samples/<name>", that of the samples,
+-- with the interpreter and the library of this process.
+function helper.command(program, ...)
+  local words = helper.windows and {} or environment()
+  words[#words + 1] = helper.windows and helper.interpreter or helper.quote(helper.interpreter)
   words[#words + 1] = (program:find "^samples/" and "" or "spec/child/") .. program .. ".lua"
   for _, word in ipairs { ... } do words[#words + 1] = helper.quote(word) end
   return table.concat(words, " ")
+end
+
+-- What a shell says first so that the program it starts has room for so many descriptors, the usual three among them:
+-- those that this process was started with, and which the program gets too, take none of the room.
+function helper.limited(descriptors)
+  local inherited = {}
+  for number in helper.run "ls /dev/fd":gmatch "%d+" do inherited[#inherited + 1] = tonumber(number) end
+  table.sort(inherited)
+  for _, number in ipairs(inherited) do -- one from 3 on is that of the list itself, which is the lowest there was
+    if number > 3 and number < descriptors then descriptors = descriptors + 1 end
+  end
+  return "ulimit -n " .. descriptors .. "; "
 end
 
 -- The command line that runs a child while some of its system calls fail: "accept,accept4", "ECONNABORTED:when=1".
 function helper.inject(calls, failure, program, ...)
   return "ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 strace -f -o /dev/null -e trace=" .. calls ..
     " -e inject=" .. calls .. ":error=" .. failure .. " " .. helper.command(program, ...)
+end
+
+-- A ring, where the kernel has it and allows it.
+function helper.ring(pending)
+  local ring, message, name = lsocket.ring()
+  if not ring then pending("no ring here: " .. message .. " (" .. name .. ")") end
+  return ring
 end
 
 function helper.need.injection(pending)
@@ -428,8 +528,16 @@ function helper.python(arguments)
   return "PATH=/usr/bin:$PATH python3 -S " .. arguments
 end
 
+local function run_by_cmd(command)
+  local pipe = assert(io.popen(command .. " 2>&1"))
+  local output = pipe:read "*a"
+  local _, _, status = pipe:close()
+  return output, status
+end
+
 -- Runs a command to its end: what it printed, its exit status.
 function helper.run(command)
+  if helper.windows then return run_by_cmd(command) end
   local pipe = assert(io.popen("( " .. command .. " ) 2>&1; echo status=$?"))
   local output = pipe:read "*a"
   pipe:close()

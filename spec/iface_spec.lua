@@ -1,4 +1,4 @@
--- getinterfaces: which addresses it lists, and what it says of each.
+-- getinterfaces: which addresses it lists, and what it says of each. gethostname.
 -- Which interface a multicast group gets is in mcast_spec.
 local lsocket = require "lsocket"
 local helper = require "spec.helper"
@@ -163,5 +163,14 @@ describe("getinterfaces", function()
     first[1].addr = "spoilt"
     first[1].flags.up = "spoilt"
     assert.are_not.same(first, lsocket.getinterfaces())
+  end)
+end)
+
+describe("gethostname", function()
+  it("gives what the machine calls itself", function()
+    local name = assert(lsocket.gethostname())
+    assert.is_true(#name > 0)
+    need.tool(pending, "uname -n")
+    assert.equal(name .. "\n", (helper.run "uname -n"))
   end)
 end)

@@ -51,8 +51,19 @@ local function poller(backend)
   end
 end
 
+-- With a request of each kind.
+local function ring()
+  local made = lsocket.ring()
+  if not made then return end
+  local a, b = lsocket.pair()
+  assert(made:receive(a) and made:send(a, a, "x") and made:poll(b))
+  assert(made:accept(assert(lsocket.bind("127.0.0.1", 0))))
+  return made
+end
+
 -- Objects in C. A kind that the platform has not got is made as nil.
 local kinds = {
+  ["socket that only was made"] = made_by("socket"),
   ["tcp listener"] = made_by("bind", "127.0.0.1", 0),
   ["tcp socket"] = function() return (helper.tcp()) end,
   ["udp socket"] = made_by("bind", "udp", "127.0.0.1", 0),
@@ -66,14 +77,17 @@ local kinds = {
   ["epoll poller"] = poller "epoll",
   ["kqueue poller"] = poller "kqueue",
   ["poll poller"] = poller "poll",
+  ring = ring,
   batch = batch,
   buffer = buffer,
   ["lookup of an address"] = made_by("lookup", "127.0.0.1"),
   ["lookup of a name"] = made_by("lookup", "localhost"),
+  signals = made_by("signals", "USR1"),
 }
 
 -- Arguments that an open object takes, for methods that need some.
 local arguments = {
+  bind = function() return "127.0.0.1", 0 end,
   getopt = function() return "rcvbuf" end,
   setopt = function() return "rcvbuf", 4096 end,
   join = function() return "239.1.2.3" end,
@@ -98,15 +112,24 @@ local arguments = {
   write = function() return "x" end,
 }
 
+local waits = { socket = function() return "r", 0 end }
 local adds = { poller = arguments.modify, batch = arguments.append }
+local function of_ring(name)
+  if name == "wait" then return 0, {}, {}, {}, {} end
+  return assert(lsocket.pair()), "r", name == "send" and "x" or nil
+end
 local receives = { buffer = function() return (assert(lsocket.pair())) end }
+arguments.__receive, arguments.__send = receives.buffer, arguments.send
+arguments.__limit = function() return 1000 end
+
+local apart = { __here = true, __yieldif = true, __select = true } -- which are about no object
 
 -- The name and the function of every method and metamethod.
 local function methods_of(object)
   local all, metatable = {}, debug.getmetatable(object)
   for name, method in pairs(metatable.__index) do all[name] = method end
   for name, method in pairs(metatable) do
-    if type(method) == "function" then all[name] = method end
+    if type(method) == "function" and not apart[name] then all[name] = method end
   end
   return all
 end
@@ -121,7 +144,9 @@ end
 
 local function call(object, name, method)
   local type = debug.getmetatable(object).__type
-  local own = name == "add" and adds[type] or name == "recv" and receives[type] or arguments[name]
+  local own = name == "add" and adds[type] or name == "recv" and receives[type] or name == "wait" and waits[type]
+    or arguments[name]
+  if type == "ring" and not name:find "^__" then return pcall(method, object, of_ring(name)) end
   if own then return pcall(method, object, own()) end
   return pcall(method, object)
 end
@@ -142,7 +167,12 @@ end
 
 local function is_shown(ok, text)
   assert.is_true(ok)
-  assert.truthy(text:find "^%a+: 0x")
+  assert.truthy(text:find "^%a+: 0?x?%x+")
+end
+
+local function is_count(ok, count)
+  assert.is_true(ok)
+  assert.is_number(count)
 end
 
 local function raises_index(ok, text)
@@ -162,17 +192,21 @@ local function tells_it_is_closed(ok, info)
   for name, value in pairs(closed_info) do assert.equal(value, info[name]) end
 end
 
-local common = { __gc = gives(), __close = gives(true), __tostring = is_shown, __len = gives(0), getfd = gives(-1),
-  close = gives(true), clear = gives(true) }
+local common = {
+  __gc = gives(), __close = gives(true), __drop = gives(true), __tostring = is_shown, __len = gives(0),
+  getfd = gives(-1), close = gives(true), clear = gives(true),
+}
 
 -- By the type of an object: what a method answers that is not named, and what the others do.
 local when_closed = {
   socket = { other = fails "EBADF", setfd = gives(true), info = tells_it_is_closed },
-  poller = { other = fails "EBADF" },
+  poller = { other = fails "EBADF", __lend = gives(), __takeback = gives() },
+  ring = { other = fails "EBADF", cancel = gives(nil), busy = gives(false, false), remove = gives(true) },
   lookup = { other = fails "ECANCELED", cancel = gives(true) },
+  signals = { other = fails "EBADF" },
   batch = { add = gives(true), get = raises_index, rewind = gives(true) },
   buffer = { other = gives(false), recv = fails "EBADF", append = fails "EBADF",
-    lines = gives_no_line },
+    lines = gives_no_line, __receive = fails "EBADF", __rest = gives "", __gone = is_count, __limit = gives() },
 }
 
 -- Calls every method: a list of { type, name, results }. A batch has no end: it is as good as new.
@@ -273,7 +307,7 @@ end
 -- ---- what is another thing ----
 
 local OWN = { socket = "udp socket", poller = "poll poller", batch = "batch", buffer = "buffer",
-  lookup = "lookup of an address" }
+  lookup = "lookup of an address", signals = "signals" }
 
 -- Things that are no object of that type, though some have its metatable; disguise is told of those.
 local function impostors(type, disguise)
@@ -362,14 +396,16 @@ describe("a to-be-closed variable", function()
 
   -- Everything with the metamethod, the loop's objects among it.
   local closables = { server = function() return assert(loop.listen("127.0.0.1", 0)) end,
-    stream = function() return stream.new((assert(lsocket.pair()))) end }
+    stream = function() return stream.new((assert(lsocket.pair()))) end,
+    ["signals of the loop"] = function() return assert(loop.signals "USR1") end }
   for kind, make in pairs(kinds) do
     local object = make()
     if object and debug.getmetatable(object).__close then closables[kind] = make end
   end
 
   local function is_closed(object)
-    if object.watches then return object.watches[1].object:getfd() == -1 end
+    if object.gate then object = object.gate.watches[1].object end
+    if object.submit then return select(3, object:submit()) == "EBADF" end -- a ring, which has no getfd
     return object:getfd() == -1
   end
 

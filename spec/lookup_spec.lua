@@ -1,14 +1,25 @@
--- resolve: what it takes for an address and what for a name, and what it answers; lookup: the same without a wait.
--- Names given to bind, connect and sendto are in the specs of those; threads, forks and signals in net/query_test.c.
+-- resolve: what it takes for an address and what for a name, and what it answers; lookup: the same without a wait, and
+-- the names of addresses.
+-- Names given to bind, connect and sendto are in the specs of those; threads, forks and signals in net/query_*test.c.
 local lsocket = require "lsocket"
 local helper = require "spec.helper"
 local process = require "spec.process"
 
-local fails, raises, need = helper.fails, helper.raises, helper.need
+local fails, raises, need, pack = helper.fails, helper.raises, helper.need, helper.pack
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local function inet(address) return { family = "inet", addr = address } end
 local function inet6(address) return { family = "inet6", addr = address } end
+
+-- Calls a function a hundred times, while the collector never rests, from the first call's end on.
+local function under_the_collector(fn)
+  local pause = helper.tune("pause", 1)
+  for i = 1, 100 do
+    fn()
+    collectgarbage(i == 1 and "collect" or "step")
+  end
+  helper.tune("pause", pause)
+end
 
 describe("resolve", function()
   it("gives a list of records with family and address", function()
@@ -89,6 +100,25 @@ describe("resolve", function()
     raises("address contains a NUL byte", function() lsocket.resolve "127.0.0.1\0.example" end)
   end)
 
+  it("gives addresses of one family", function()
+    need.sandbox(pending)
+    assert.same({ inet "127.0.0.1" }, lsocket.resolve("localhost", "inet"))
+    assert.same({ inet6 "::1" }, lsocket.resolve("localhost", "inet6"))
+    assert.same({ inet6 "::1" }, lsocket.resolve("six.example", "inet6"))
+    assert.same({ inet "127.0.0.1" }, lsocket.resolve("127.0.0.1", "inet"))
+    assert.same({ inet6 "::1" }, lsocket.resolve("::1", "inet6"))
+    fails("EAI_NONAME", lsocket.resolve("127.0.0.1", "inet6"))
+    fails("EAI_NONAME", lsocket.resolve("::1", "inet"))
+    local none, message, name = lsocket.resolve("db", "inet6")
+    assert.is_nil(none)
+    assert.is_string(message)
+    assert.truthy(name:find "^EAI_")
+    assert.same(lsocket.resolve "localhost", lsocket.resolve("localhost", nil))
+    raises("bad argument #2 to 'resolve' (invalid option 'unix')", function() lsocket.resolve("localhost", "unix") end)
+    raises("bad argument #2 to 'resolve'", function() lsocket.resolve("localhost", 4) end)
+    raises("bad argument #2 to 'resolve'", function() lsocket.resolve("127.0.0.1", {}) end)
+  end)
+
   it("gives addresses that can be bound and connected to", function()
     need.sandbox(pending)
     for _, record in ipairs(lsocket.resolve "localhost") do
@@ -116,6 +146,9 @@ describe("lookup", function()
     need.sandbox(pending)
     for _, name in ipairs(names) do
       assert.same(helper.pack(lsocket.resolve(name)), results(name))
+      for _, family in ipairs { "inet", "inet6" } do
+        assert.same(helper.pack(lsocket.resolve(name, family)), results(name, family))
+      end
     end
   end)
 
@@ -164,7 +197,7 @@ describe("lookup", function()
 
   it("can be waited for in select and in pollers of each kind", function()
     need.sandbox(pending)
-    for _, backend in ipairs { "epoll", "kqueue", "poll" } do
+    for _, backend in ipairs(helper.backends) do
       local poller = lsocket.poller(backend)
       local list, waiting = {}, 0
       for i = 1, poller and 30 or 0 do
@@ -184,7 +217,7 @@ describe("lookup", function()
   end)
 
   it("leaves pollers when it is cancelled, as its descriptor's number is given away", function()
-    for _, backend in ipairs { "epoll", "kqueue", "poll" } do
+    for _, backend in ipairs(helper.backends) do
       local poller = lsocket.poller(backend)
       if poller then
         helper.settle()
@@ -219,14 +252,14 @@ describe("lookup", function()
   it("takes a descriptor only where one is asked for, and gives it back", function()
     need.proc(pending)
     need.sandbox(pending)
-    local before, list = process.count(), {}
+    local before, list = process.bells(), {}
     for i = 1, 20 do list[i] = lsocket.lookup(i % 2 == 0 and "localhost" or "::1") end
-    helper.eventually("the resolver's own files are closed", function() return process.count() == before end)
+    assert.equal(before, process.bells())
     for i = 1, 20 do assert.equal(list[i]:getfd(), list[i]:getfd()) end
-    assert.is_true(process.count() >= before + 20)
+    assert.is_true(process.bells() >= before + 20)
     for i = 1, 10 do list[i]:cancel() end
     list = nil -- luacheck: ignore 311
-    helper.closes(before)
+    assert.equal(before, process.bells())
   end)
 
   it("can end with its block", function()
@@ -237,7 +270,7 @@ describe("lookup", function()
   end)
 
   it("says what it is", function()
-    assert.truthy(tostring(lsocket.lookup "::1"):find "^lookup: 0x%x+$")
+    assert.truthy(tostring(lsocket.lookup "::1"):find "^lookup: 0?x?%x+$")
   end)
 
   it("can be asked after it was finalized", function()
@@ -274,9 +307,8 @@ describe("lookup", function()
 
   it("tells no list that is gone where a finalizer finalizes it while the list is told", function()
     need.sandbox(pending)
-    local pause = helper.tune("pause", 1)
     local wrong
-    for i = 1, 100 do
+    under_the_collector(function()
       local lookup = lsocket.lookup "twofaced.example"
       helper.readable(lookup)
       helper.when_collected(function() getmetatable(lookup).__gc(lookup) end)
@@ -285,9 +317,7 @@ describe("lookup", function()
         if not list then break end
         wrong = wrong or not (#list == 2 and list[1].addr == "127.0.0.1" and list[2].addr == "fd99::1")
       end
-      collectgarbage(i == 1 and "collect" or "step") -- from here on it never rests
-    end
-    helper.tune("pause", pause)
+    end)
     assert.is_falsy(wrong)
   end)
 
@@ -297,6 +327,111 @@ describe("lookup", function()
     raises("address contains a NUL byte", function() lsocket.lookup "localhost\0" end)
     raises("bad argument #2 to 'lookup' (invalid option 'unix')", function() lsocket.lookup("localhost", "unix") end)
     raises("bad argument #2 to 'lookup'", function() lsocket.lookup("localhost", {}) end)
+  end)
+end)
+
+-- The results of a lookup by name, once it is done.
+local function found(arguments)
+  local lookup = assert(lsocket.lookup(arguments))
+  helper.readable(lookup)
+  return lookup:result()
+end
+
+describe("lookup by name", function()
+  it("is the same as with arguments in order", function()
+    need.sandbox(pending)
+    assert.same(results "localhost", pack(found { name = "localhost" }))
+    assert.same(results("localhost", "inet6"), pack(found { name = "localhost", family = "inet6", canonical = false }))
+    assert.same({ n = 1, { inet "127.0.0.1" } }, pack(found { name = "127.1" }))
+    fails("EAI_NONAME", found { name = "nobody.example" })
+  end)
+
+  it("tells what a name stands for, if it is asked to", function()
+    need.sandbox(pending)
+    for name, canonical in pairs { cafe = "db", db = "db", localhost = "localhost" } do
+      local list = assert(found { name = name, canonical = true, family = "inet" })
+      assert.same({ inet "127.0.0.1", canonical = canonical }, list)
+    end
+    assert.is_nil(assert(found { name = "cafe" }).canonical)
+    fails("EAI_NONAME", found { name = "nobody.example", canonical = true })
+  end)
+
+  it("says of an address that it stands for itself", function()
+    assert.same({ inet "127.0.0.1", canonical = "127.0.0.1" }, (found { name = "127.1", canonical = true }))
+    assert.same({ inet6 "::1", canonical = "::1" }, (found { name = "[::1]", canonical = true }))
+    fails("EAI_NONAME", found { name = "::1", family = "inet", canonical = true })
+    fails("EAI_NONAME", found { name = "/tmp/x", canonical = true })
+  end)
+
+  it("gives the name of an address", function()
+    need.sandbox(pending)
+    for address, name in pairs { ["127.0.0.1"] = "localhost", ["127.1"] = "localhost", ["::1"] = "localhost",
+      ["127.0.0.2"] = "0xcafe.example", ["fd11::1"] = "global.example" } do
+      assert.same({ n = 1, name }, pack(found { address = address }))
+    end
+    fails("EAI_NONAME", found { address = "192.0.2.99" })
+    assert.truthy(select(3, found { address = "fe80::1%lo" }):find "^EAI_")
+  end)
+
+  it("fails for what is no address, at once and without a thread", function()
+    need.proc(pending)
+    local before = process.threads()
+    for _, text in ipairs { "localhost", "", "1.2.3.4.5", "/tmp/x", "@name", "a:b" } do
+      local lookup = assert(lsocket.lookup { address = text })
+      fails("EAI_NONAME", lookup:result())
+    end
+    fails("ENODEV", assert(lsocket.lookup { address = "fe80::1%nosuchinterface" }):result())
+    assert.is_true(process.threads() <= before)
+  end)
+
+  it("is cancelled, collected and asked again as others are", function()
+    need.sandbox(pending)
+    for _ = 1, 50 do lsocket.lookup { address = "127.0.0.1" } end
+    collectgarbage()
+    local lookup = lsocket.lookup { address = "127.0.0.1" }
+    helper.readable(lookup)
+    for _ = 1, 3 do assert.equal("localhost", lookup:result()) end
+    lookup:cancel()
+    fails("ECANCELED", lookup:result())
+  end)
+
+  it("keeps the name where a finalizer finalizes it while the name is told", function()
+    need.sandbox(pending)
+    local wrong
+    under_the_collector(function()
+      local lookup = lsocket.lookup { address = "127.0.0.1" }
+      local other = lsocket.lookup { name = "cafe", canonical = true }
+      helper.readable(lookup)
+      helper.readable(other)
+      helper.when_collected(function()
+        getmetatable(lookup).__gc(lookup)
+        getmetatable(other).__gc(other)
+      end)
+      for _ = 1, 200 do
+        local name, list = lookup:result(), other:result()
+        wrong = wrong or name and name ~= "localhost" or list and list.canonical ~= "db"
+      end
+    end)
+    assert.is_falsy(wrong)
+  end)
+
+  it("raises for what is wrong, and names it", function()
+    local function refused(text, arguments)
+      raises("bad argument #1 to 'lookup' (" .. text, function() lsocket.lookup(arguments) end)
+    end
+    refused("name: string expected, got nil", {})
+    refused("name: string expected, got number", { name = 1 })
+    refused("name: address contains a NUL byte", { name = "a\0" })
+    refused("address: string expected, got table", { address = {} })
+    refused("address: address contains a NUL byte", { address = "::1\0" })
+    refused("family: inet or inet6 expected", { name = "db", family = "unix" })
+    refused("family: inet or inet6 expected", { name = "db", family = 4 })
+    refused("canonical: boolean expected", { name = "db", canonical = 1 })
+    refused("family: of no use with an address", { address = "::1", family = "inet6" })
+    refused("canonical: of no use with an address", { address = "::1", canonical = true })
+    refused("name: of no use with an address", { address = "::1", name = "db" })
+    refused("nosuch: no such argument", { name = "db", nosuch = 1 })
+    refused("number: no such argument", { "db" })
   end)
 end)
 
@@ -329,6 +464,10 @@ describe("with a name server that never answers", function()
 
   it("5,000 lookups wait, on a few threads", function()
     assert.equal("waiting\n", (run "many"))
+  end)
+
+  it("what is cancelled does not hold up other names", function()
+    assert.equal("answered\n", (run "places"))
   end)
 
   it("late answers arrive", function()

@@ -1,26 +1,15 @@
--- The loop: tasks, timers, deadlines, waiting, cancelling, and running inside another loop.
--- Streams are in loopstream_spec.lua, connections by name and servers in loopserver_spec.lua.
+-- The loop: tasks, timers, cancelling. Deadlines are in loopdeadline_spec.lua, waiting for objects and running inside
+-- another loop in loopwait_spec.lua, streams in loopstream_spec.lua, connections by name and servers in
+-- loopserver_spec.lua.
 local lsocket = require "lsocket"
 local loop = require "lsocket.loop"
 local helper = require "spec.helper"
+local inloop = require "spec.inloop"
 local process = require "spec.process"
+local stream = require "lsocket.stream"
 
 local fails, raises, pack = helper.fails, helper.raises, helper.pack
-
--- Runs a function as the first task of the loop, for no longer than helper.patience.
-local function run(fn)
-  return loop.run(loop.deadline, helper.patience, fn)
-end
-
--- Collects what onerror is told while a function runs.
-local function failures(fn)
-  local list, before = {}, loop.onerror
-  loop.onerror = function(_, trace) list[#list + 1] = trace end
-  local ok, problem = pcall(fn)
-  loop.onerror = before
-  assert(ok, problem)
-  return list
-end
+local run, failures = inloop.run, inloop.failures
 
 describe("loop.run", function()
   it("passes arguments on, and gives the function's results", function()
@@ -293,6 +282,36 @@ describe("loop.sleep", function()
     assert.same({ 1, 100, 200, 300 }, order)
   end)
 
+  it("takes its time while others talk, and after a longer one that was cancelled", function()
+    local before = loop.now()
+    run(function()
+      local near, far = lsocket.pair()
+      near, far = stream.new(near), stream.new(far)
+      loop.spawn(function()
+        local data = far:readsome()
+        while data and far:write(data) do data = far:readsome() end
+      end)
+      local longer = loop.spawn(loop.sleep, helper.patience)
+      loop.group(function(group)
+        for _, ms in ipairs { 250, 120, 180 } do
+          group:spawn(function()
+            assert.is_true(loop.sleep(ms / 1000))
+            assert.is_true(loop.now() - before >= ms / 1000)
+          end)
+        end
+        for i = 1, 20 do
+          near:write "x"
+          assert.equal("x", near:readsome())
+          if i == 10 then longer:cancel() end
+          loop.sleep(i % 5 / 1000)
+        end
+      end)
+      assert.is_true(loop.now() - before >= 0.25)
+      near:close()
+    end)
+    assert.is_true(loop.now() - before < helper.patience)
+  end)
+
   it("of no time gives the others their turn", function()
     local order = {}
     run(function()
@@ -333,247 +352,20 @@ describe("loop.sleep", function()
 end)
 
 describe("loop.now", function()
+  it("is not the time of day, which lsocket.time tells with a fraction", function()
+    local before, fractions = os.time(), 0
+    for _ = 1, 100 do
+      if lsocket.time() % 1 ~= 0 then fractions = fractions + 1 end
+    end
+    local now = lsocket.time()
+    assert.is_true(now >= before and now < before + helper.patience)
+    assert.is_true(fractions > 0)
+  end)
+
   it("goes on, as lsocket.now does", function()
     local before = lsocket.now()
     lsocket.select(0.01)
     local passed = loop.now() - before
     assert.is_true(passed >= 0.0099 and passed < helper.patience)
-  end)
-end)
-
-describe("loop.deadline", function()
-  it("gives what its function gives", function()
-    run(function()
-      assert.same({ n = 3, 1, nil, 3 }, pack(loop.deadline(1, function(...) return ... end, 1, nil, 3)))
-      assert.equal(0, select("#", loop.deadline(1, function() end)))
-    end)
-  end)
-
-  it("ends the wait that is under way, and every later one inside", function()
-    run(function()
-      local inside
-      local result = loop.deadline(0.005, function()
-        fails("ETIMEDOUT", loop.sleep(1000))
-        inside = pack(loop.sleep(1000))
-        return "answer"
-      end)
-      assert.equal("answer", result)
-      assert.equal("ETIMEDOUT", inside[3])
-      assert.is_true(loop.sleep(0.001))
-    end)
-  end)
-
-  it("is one for many waits", function()
-    run(function()
-      local rounds, before = 0, loop.now()
-      loop.deadline(0.03, function()
-        while loop.sleep(0.004) do rounds = rounds + 1 end
-      end)
-      assert.is_true(rounds < 8)
-      assert.is_true(loop.now() - before >= 0.0299)
-    end)
-  end)
-
-  it("inside of another one: the earliest holds", function()
-    run(function()
-      local outer, inner
-      outer = pack(loop.deadline(0.005, function()
-        inner = pack(loop.deadline(1000, loop.sleep, 1000))
-        return loop.sleep(1000)
-      end))
-      assert.equal("ETIMEDOUT", inner[3])
-      assert.equal("ETIMEDOUT", outer[3])
-      local after = loop.deadline(1000, function()
-        fails("ETIMEDOUT", loop.deadline(0.001, loop.sleep, 1000))
-        return loop.sleep(0.001)
-      end)
-      assert.is_true(after)
-    end)
-  end)
-
-  it("after another one: each is its own, longer or shorter", function()
-    run(function()
-      loop.deadline(1000, loop.sleep, 0)
-      fails("ETIMEDOUT", loop.deadline(0.001, loop.sleep, 1000))
-      loop.deadline(0.002, loop.sleep, 0)
-      loop.deadline(1000, function() assert.is_true(loop.sleep(0.006)) end) -- the timer of the last one goes off
-      fails("ETIMEDOUT", loop.deadline(0.001, loop.sleep, 1000))
-      fails("ETIMEDOUT", loop.deadline(0.004, function()
-        fails("ETIMEDOUT", loop.deadline(0.001, loop.sleep, 1000))
-        loop.deadline(0, loop.sleep, 1000)
-        return loop.sleep(1000)
-      end))
-      assert.is_true(loop.sleep(0.001))
-    end)
-  end)
-
-  it("that has passed before leaves no wait", function()
-    run(function()
-      fails("ETIMEDOUT", loop.deadline(0, loop.sleep, 1000))
-      fails("ETIMEDOUT", loop.deadline(-1, loop.sleep, 0))
-    end)
-  end)
-
-  it("that a task does not heed keeps no other task from running", function()
-    run(function()
-      local turns, stop = 0, false
-      loop.spawn(loop.deadline, 0, function()
-        while not stop do
-          loop.sleep(1000)
-          turns = turns + 1
-        end
-      end)
-      while turns == 0 and loop.sleep(0.001) do end
-      stop = true
-      assert.is_true(turns > 0)
-    end)
-  end)
-
-  it("hands an error on, and does not hold any more", function()
-    run(function()
-      local ok, problem = loop.pcall(loop.deadline, 0.002, function() loop.sleep(0) error { "mine" } end)
-      assert.same({ false, { "mine" } }, { ok, problem })
-      assert.is_true(loop.sleep(0.004))
-    end)
-  end)
-
-  it("takes a number and a function", function()
-    run(function()
-      raises("bad argument #1 to 'deadline' (number expected, got nil)", loop.deadline, nil, print)
-      raises("bad argument #2 to 'deadline' (function expected, got nil)", loop.deadline, 1)
-    end)
-  end)
-end)
-
-describe("loop.pcall", function()
-  it("catches the errors of functions that wait", function()
-    run(function()
-      assert.same({ n = 3, true, 1, 2 }, pack(loop.pcall(function(...) loop.sleep(0) return ... end, 1, 2)))
-      local ok, problem = loop.pcall(function() loop.sleep(0) error("no", 0) end)
-      assert.same({ false, "no" }, { ok, problem })
-      assert.same({ true, true, true }, { loop.pcall(loop.pcall, loop.sleep, 0.001) })
-    end)
-  end)
-end)
-
-describe("loop.wait", function()
-  it("waits for a socket, a descriptor, and anything with getfd", function()
-    run(function()
-      local a, b = assert(lsocket.pair())
-      local foreign = { getfd = function() return b:getfd() end }
-      for _, object in ipairs { b, b:getfd(), foreign } do
-        local task = loop.spawn(loop.wait, object, "r")
-        loop.sleep(0.001)
-        a:send "x"
-        assert.equal("r", task:join())
-        assert.equal("x", b:recv())
-        assert.equal("w", loop.wait(object, "w"))
-        assert.equal("w", loop.wait(object, "rw"))
-      end
-    end)
-  end)
-
-  it("answers false when the time is over", function()
-    run(function()
-      local sock = assert(lsocket.bind("udp", "127.0.0.1", 0))
-      assert.is_false(loop.wait(sock, "r", 0.002))
-      assert.is_false(loop.wait(sock, "r", 0))
-      fails("ETIMEDOUT", loop.deadline(0.002, loop.wait, sock, "r", 1000))
-    end)
-  end)
-
-  it("lets one task wait to read and another one to write", function()
-    run(function()
-      local a, b = assert(lsocket.pair())
-      helper.fill(a)
-      local reader = loop.spawn(loop.wait, a, "r")
-      local writer = loop.spawn(loop.wait, a, "w")
-      loop.sleep(0.001)
-      raises("another task is reading from it already", loop.wait, a, "r")
-      raises("another task is writing to it already", loop.wait, a, "w")
-      while b:recv() do end
-      assert.equal("w", writer:join())
-      b:send "x"
-      assert.equal("r", reader:join())
-    end)
-  end)
-
-  it("fails for what cannot be waited for", function()
-    run(function()
-      local closed = assert(lsocket.bind("udp", "127.0.0.1", 0))
-      closed:close()
-      fails("EBADF", loop.wait(closed, "r"))
-      raises("bad argument #2 to 'wait'", loop.wait, closed, "x")
-      raises("bad argument #2 to 'wait'", loop.wait, closed)
-      for _, odd in ipairs { {}, "0", true, io.stdout, print } do
-        raises("bad argument #1 to 'wait' (socket expected", loop.wait, odd, "r")
-      end
-    end)
-  end)
-
-  it("is woken when the socket is closed under it", function()
-    run(function()
-      for _, events in ipairs { "r", "rw" } do
-        local a, b = assert(lsocket.pair())
-        helper.fill(a)
-        local task = loop.spawn(loop.wait, a, events)
-        loop.sleep(0.001)
-        a:close()
-        b:close()
-        fails("ECANCELED", task:join())
-      end
-    end)
-  end)
-
-  it("forgets objects that nobody waits for", function()
-    local weak = setmetatable({}, { __mode = "v" })
-    run(function()
-      for i = 1, 10 do
-        local sock = assert(lsocket.bind("udp", "127.0.0.1", 0))
-        loop.wait(sock, "r", 0)
-        weak[i] = sock
-      end
-      loop.sleep(0.001)
-      helper.settle()
-      assert.is_nil(next(weak))
-    end)
-  end)
-end)
-
-describe("loop.step and loop.getfd", function()
-  it("run the loop inside of another one", function()
-    local fd, problem, symbol = loop.getfd()
-    if symbol == "EOPNOTSUPP" then pending "this build has only the poller that has no descriptor" end
-    assert(fd, problem)
-    assert.is_false(loop.step(0))
-    local a, b = assert(lsocket.pair())
-    local got
-    loop.spawn(function()
-      loop.wait(b, "r")
-      got = b:recv()
-    end)
-    assert.equal(math.huge, loop.step(0))
-    a:send "hello"
-    assert.truthy(lsocket.select({ fd }, helper.patience))
-    assert.equal(fd, loop.getfd())
-    assert.is_false(loop.step(0))
-    assert.equal("hello", got)
-  end)
-
-  it("tell when the next timer is due", function()
-    local task = loop.spawn(loop.sleep, helper.patience)
-    local left = loop.step(0)
-    assert.is_true(left > 0 and left <= helper.patience)
-    task:cancel()
-    loop.spawn(loop.sleep, 0.02)
-    repeat left = loop.step(left) until not left
-    loop.spawn(function() loop.sleep(0) loop.sleep(0) end)
-    assert.equal(0, loop.step(1000))
-    assert.equal(0, loop.step(1000))
-    assert.is_false(loop.step(1000))
-  end)
-
-  it("take a number", function()
-    raises("bad argument #1 to 'step'", loop.step, "now")
   end)
 end)

@@ -1,4 +1,5 @@
--- The small samples on the loop, run as programs: echo, chat, redis, portscan, nameserver.
+-- The small samples on the loop, run as programs: echo, chat, redis, portscan, nameserver,
+-- statsd.
 local loop = require "lsocket.loop"
 local lsocket = require "lsocket"
 local helper = require "spec.helper"
@@ -164,7 +165,7 @@ describe("samples/redis.lua", function()
     end
     local port, keeper = helper.refusing_port()
     local printed, status = run("redis", "127.0.0.1", port, "ping")
-    assert.same({ "redis: 127.0.0.1: Connection refused\n", 1 }, { printed, status })
+    assert.same({ "redis: 127.0.0.1:" .. port .. ": Connection refused\n", 1 }, { printed, status })
     assert.truthy(keeper)
   end)
 
@@ -351,5 +352,91 @@ nonsense   none.example
       assert.equal("fd00::5:1", ask("ahostsv6", "box.example"):match("^%S+"))
       assert.same({ "", 2 }, { ask("ahosts", "nobody.at.example") })
     end, "nameserver", hosts_file(), "127.0.0.1", 53)
+  end)
+end)
+
+describe("samples/statsd.lua", function()
+  -- Calls fn(send, read): send sends a datagram to the relay, read(count) gives so many lines of its reports, sorted.
+  local function with_relay(fn)
+    local upstream, number = helper.bind("udp", "127.0.0.1", 0)
+    sample.with(function(port)
+      local sock = assert(lsocket.connect("udp", "127.0.0.1", port))
+      fn(function(data) assert(sock:send(data)) end, function(count)
+        local lines = {}
+        while #lines < count do
+          for line in helper.readable(upstream):recv():gmatch("[^\n]+") do lines[#lines + 1] = line end
+        end
+        table.sort(lines)
+        return lines
+      end, port)
+    end, "statsd", "127.0.0.1", number, 0.1, "127.0.0.1", 0)
+  end
+
+  it("adds up counts, gauges and times", function()
+    with_relay(function(send, read)
+      send("a:1|c\na:2|c|@0.5\r\nb.c:-1|c\n\nload:5|g\nload:2.5|g\nload:-1|g\n"
+        .. "heat:+3|g\nheat:-5|g\nt:1|ms\nt:4|ms\nt:1.0e1|ms")
+      assert.same({ "a:5|c", "b.c:-1|c", "heat:-2|g", "load:+1.5|g", "load:0|g", "t.count:3|c", "t.lower:1|g",
+        "t.mean:5|g", "t.upper:10|g" }, read(9))
+      send "a:7|c"
+      assert.same({ "a:7|c" }, read(1))
+    end)
+  end)
+
+  it("counts the lines that are wrong", function()
+    with_relay(function(send, read)
+      local wrong = { "", "x", "x:1", "x:|c", "x:1|q", "x:1|c|@0", "x:1|c|@2", "x:1|c|@x", "x:1|c|#tag", ":1|c",
+        "x:y|c", "x:1e999|c", "x:0x10|c", "x:nan|g", "x:inf|g", "x:-1|ms", "a\0b:1|c", "x:1-1|c",
+        ("x"):rep(201) .. ":1|c" }
+      send(table.concat(wrong, "\n") .. "\n" .. "right:1|c")
+      assert.same({ "right:1|c", "statsd.bad_lines_seen:" .. #wrong - 1 .. "|c" }, read(2))
+    end)
+  end)
+
+  it("takes no more names than there is room for", function()
+    with_relay(function(send, read)
+      local lines = {}
+      for i = 1, 5000 do lines[i] = i .. ":1|c" end
+      send(table.concat(lines, "\n"))
+      lines = read(4097)
+      assert.equal("statsd.bad_lines_seen:904|c", lines[4097])
+    end)
+  end)
+
+  it("goes on when nobody listens to it", function()
+    local number, keeper = helper.refusing_udp_port()
+    sample.with(function(port, pipe)
+      local sock = assert(lsocket.connect("udp", "127.0.0.1", port))
+      sock:send "a:1|c"
+      lsocket.select(0.05)
+      helper.eventually("it complains", function()
+        sock:send "a:1|c"
+        lsocket.select(0.05)
+        sock:send "b:1|c"
+        return pipe:read() == ("statsd: 127.0.0.1 port %d: Connection refused"):format(number)
+      end)
+    end, "statsd", "127.0.0.1", number, 0.02, "127.0.0.1", 0)
+    assert.truthy(keeper)
+  end)
+
+  it("tells what is wrong with its arguments", function()
+    local usage = "statsd: usage: statsd.lua host port [seconds [address [port]]]\n"
+    for _, wrong in ipairs { {}, { "127.0.0.1" }, { "127.0.0.1", "x" }, { "127.0.0.1", "70000" },
+      { "127.0.0.1", "1", "0" }, { "127.0.0.1", "1", "x" }, { "127.0.0.1", "1", "1", "127.0.0.1", "x" } } do
+      assert.same({ usage, 1 }, { run("statsd", (unpack or table.unpack)(wrong)) }) -- luacheck: ignore 143
+    end
+    assert.equal("statsd: 1.2.3.4.5: Name or service not known\n", (run("statsd", "1.2.3.4.5", "1")))
+    local keeper, taken = helper.bind("udp", "127.0.0.1", 0)
+    assert.equal(("statsd: 127.0.0.1 port %d: Address already in use\n"):format(taken),
+      (run("statsd", "127.0.0.1", "1", "1", "127.0.0.1", taken)))
+    keeper:close()
+  end)
+
+  it("hears other programs", function()
+    need.tool(pending, "bash -c 'echo > /dev/udp/127.0.0.1/9'")
+    with_relay(function(_, read, port)
+      helper.run(("bash -c 'echo visits:3\\|c > /dev/udp/127.0.0.1/%d'"):format(port))
+      assert.same({ "visits:3|c" }, read(1))
+    end)
   end)
 end)

@@ -425,6 +425,34 @@ describe("an option by number", function()
     assert.is_false(sock:getopt "linger")
   end)
 
+  it("that has fewer bytes than an integer is no integer", function()
+    need_linux()
+    need.sandbox(pending)
+    local IPPROTO_IP, IP_OPTIONS, SOL_SOCKET, SO_BINDTODEVICE = 0, 4, 1, 25
+    local sock = udp()
+    assert.equal("", sock:getopt(IPPROTO_IP, IP_OPTIONS))
+    assert.equal("", sock:getopt(SOL_SOCKET, SO_BINDTODEVICE))
+    assert(sock:setopt(IPPROTO_IP, IP_OPTIONS, "\1\1\1\0"))
+    assert.equal("number", type(sock:getopt(IPPROTO_IP, IP_OPTIONS)))
+  end)
+
+  it("may read bytes that are given to it, or zeros", function()
+    need.groups(pending)
+    local IPPROTO_IP, IP_MSFILTER = 0, 41
+    local sock = assert(lsocket.bind("udp", "0.0.0.0", 0))
+    if select(3, sock:getopt(IPPROTO_IP, IP_MSFILTER, 20)) == "ENOPROTOOPT" then pending "needs IP_MSFILTER" end
+    local group, interface, source = "\239\9\9\9", "\127\0\0\1", "\127\0\0\2"
+    assert(sock:join("239.9.9.9", "127.0.0.1", "127.0.0.2"))
+    fails("EINVAL", sock:getopt(IPPROTO_IP, IP_MSFILTER, 20)) -- 0.0.0.0 is no group
+    fails("EINVAL", sock:getopt(IPPROTO_IP, IP_MSFILTER, 20, ("\0"):rep(16)))
+    local one = "\1\0\0\0" -- a mode and a count, in this machine's order
+    if sock:getopt(1, 3, 4):byte(1) == 0 then one = one:reverse() end -- SO_TYPE
+    local wanted = group .. interface .. ("\0"):rep(4) .. one .. ("\0"):rep(4)
+    assert.equal(group .. interface .. one .. one .. source, sock:getopt(IPPROTO_IP, IP_MSFILTER, 20, wanted))
+    assert.equal(group .. interface .. one .. one .. source, sock:getopt(IPPROTO_IP, IP_MSFILTER, nil, wanted))
+    assert.equal(20, #sock:getopt(IPPROTO_IP, IP_MSFILTER, 4096, wanted:sub(1, 16)))
+  end)
+
   it("fails as the system says", function()
     local sock = udp()
     fails("ENOPROTOOPT", sock:setopt(IPPROTO_TCP, TCP_NODELAY, 1))
@@ -445,6 +473,11 @@ describe("an option by number", function()
     for _, size in ipairs { -1, 65537, 1.5, true, "x" } do
       raises("bad argument #3 to 'getopt'", function() sock:getopt(1, 2, size) end)
     end
+    for _, bytes in ipairs { 1, true, {} } do
+      raises("bad argument #4 to 'getopt' (string expected", function() sock:getopt(1, 2, 4, bytes) end)
+    end
+    raises("bad argument #4 to 'getopt' (more bytes than size", function() sock:getopt(1, 2, 3, "1234") end)
+    raises("bad argument #4 to 'getopt' (too many bytes", function() sock:getopt(1, 2, nil, ("x"):rep(65537)) end)
     for _, value in ipairs { 2 ^ 31, -2 ^ 31 - 1, 1.5, true, {} } do
       raises("bad argument #3 to 'setopt'", function() sock:setopt(1, 2, value) end)
     end

@@ -125,7 +125,7 @@ readonly("mtu", "", ip) -- of connected sockets: option_kinds_spec.lua
 -- The names in the source.
 local function source()
   local names = {}
-  for line in assert(io.open "src/option.c"):lines() do
+  for line in io.lines "src/option.c" do
     local name = line:match '^    { "(%w+)", %u'
     if name then names[name] = true end
   end
@@ -294,7 +294,7 @@ describe("the manual", function()
   -- The rows of its table of options: name -> can it be set?
   local function documented()
     local rows, inside = {}, false
-    for line in assert(io.open "doc/manual.md"):lines() do
+    for line in io.lines "doc/manual.md" do
       if line:find "^## " then inside = line == "## Options" end
       local name, value = line:match "^| `(%w+)` | (.-) |"
       if inside and name then
@@ -313,11 +313,11 @@ describe("the manual", function()
 
   it("has the constants of the source in each row", function()
     local rows = {}
-    for line in assert(io.open "doc/manual.md"):lines() do
+    for line in io.lines "doc/manual.md" do
       local name = line:match "^| `(%w+)` | "
       if name then rows[name] = line end
     end
-    for line in assert(io.open "src/option.c"):lines() do
+    for line in io.lines "src/option.c" do
       local name, columns = line:match '^    { "(%w+)", (.*) },$'
       for constant in (columns or ""):gmatch "%f[%w]%u[%u%d]*_[%u%d_]+" do
         if not constant:find "^LS_" and not constant:find "^IN[TP]" and constant ~= "IP_ONCE" then

@@ -75,6 +75,48 @@ for _, kind in ipairs(kinds) do
       pipe:close()
     end)
 
+    it("are those that were there when they were asked for, whatever another element closes then", function()
+      need.proc(pending)
+      local function closing(list)
+        return { getfd = function(self)
+          for _, object in ipairs(list) do object:close() end
+          self.fresh = self.fresh or { lsocket.bind("udp", "127.0.0.1", 0), lsocket.bind("udp", "127.0.0.1", 0),
+            lsocket.bind("udp", "127.0.0.1", 0) } -- which get their numbers
+          return self.fresh[1]:getfd()
+        end }
+      end
+      helper.settle()
+      local before = process.count()
+      for _, wrapped in ipairs { false, true } do
+        local near, far = assert(lsocket.pair "seqpacket")
+        local file = assert(io.tmpfile())
+        file:write "kept"
+        file:flush()
+        file:seek "set"
+        local own = assert(lsocket.pair "seqpacket")
+        local first = wrapped and { getfd = function() return near:getfd() end } or near
+        local last = closing { near, file }
+        assert.equal(1, a:sendfds("x", { first, file, own:getfd(), last }))
+        local _, got = receive(b)
+        assert.equal(4, #got)
+        got[1]:send "to the first"
+        assert.equal("to the first", far:recv())
+        assert.equal("kept", got[2]:recv())
+        assert.equal("seqpacket", got[3]:info().type)
+        assert.equal(helper.port(last.fresh[1]), helper.port(got[4]))
+        close_all(got)
+        close_all(last.fresh)
+        far:close()
+        own:close()
+      end
+      for _ = 1, 10 do -- copies are closed where it raises, or fails
+        raises("getfd of its own", a.sendfds, a, "x", { b, { getfd = function() error "getfd of its own" end } })
+        fails("EBADF", a:sendfds("x", { b, { getfd = function() return b:getfd() end }, 9999 }))
+        fails("EBADF", a:sendfds("x", { { getfd = function() return -1 end }, b }))
+      end
+      assert.equal(before, process.count())
+    end)
+
     it("are close-on-exec and do not block", function()
       need.proc(pending)
       a:sendfds("x", { a })
@@ -212,7 +254,7 @@ describe("recvfds", function()
 
   it("says true where the system had no room", function()
     helper.settle()
-    local text, status = helper.run("ulimit -n 64; " .. helper.command "crowded")
+    local text, status = helper.run(helper.limited(64) .. helper.command "crowded")
     assert.equal("1 true\n", text)
     assert.equal(0, status)
   end)

@@ -1,21 +1,14 @@
 -- Descriptors that are no sockets: pipes, terminals and files that fromfd has taken.
 local lsocket = require "lsocket"
 local helper = require "spec.helper"
+local loop = require "lsocket.loop"
 local process = require "spec.process"
+local stream = require "lsocket.stream"
 
 local fails, need, pack = helper.fails, helper.need, helper.pack
+local open, regular = helper.adopt, helper.file
 
 after_each(helper.remove_paths)
-
--- A socket object for a file that Lua opens.
-local function open(path, mode)
-  local file, fd = process.open(io.open, path, mode)
-  local borrowed = assert(lsocket.fromfd(fd))
-  local sock = assert(borrowed:dup())
-  borrowed:detach()
-  file:close()
-  return sock
-end
 
 -- Both ends of a pipe: reader, writer. Opening one end of a fifo waits for the other, but not for both at once.
 local function pipe()
@@ -25,14 +18,6 @@ local function pipe()
   local reader, writer = open(path, "r"), open(path, "w")
   both:close()
   return reader, writer
-end
-
-local function regular(content)
-  local path = helper.path()
-  local file = assert(io.open(path, "w"))
-  file:write(content)
-  file:close()
-  return path
 end
 
 describe("a pipe", function()
@@ -120,6 +105,21 @@ describe("a pipe", function()
     assert.same({ { reader }, {} }, { poller:wait(helper.patience) })
     assert.is_nil(reader:recv())
     poller:close()
+  end)
+
+  it("is a stream of the loop", function()
+    local reader, writer = pipe()
+    local input, output = stream.new(reader), stream.new(writer)
+    loop.run(function()
+      loop.spawn(function()
+        loop.sleep(0)
+        output:write "one\ntwo"
+        output:close()
+      end)
+      assert.same({ "one", "two" }, { input:read("l", "l") })
+      assert.is_nil(input:read())
+    end)
+    input:close()
   end)
 
   it("takes a file from sendfile", function()
@@ -242,6 +242,15 @@ describe("a regular file", function()
     assert.equal("abcdefg23", process.read(path))
   end)
 
+  it("is a stream of the loop that never waits", function()
+    local input = stream.new(open(regular "one\ntwo\n", "r"))
+    loop.run(function()
+      assert.same({ "one", "two" }, { input:read("l", "l") })
+      assert.is_nil(input:read())
+    end)
+    input:close()
+  end)
+
   it("is nothing for epoll, which has no need to wait", function()
     local sock = open(regular "x", "r")
     local poller = assert(lsocket.poller())
@@ -264,5 +273,104 @@ describe("other things", function()
     assert.same({ n = 1 }, pack(sock:recv()))
     sock = open("/dev/zero", "r")
     assert.equal(("\0"):rep(10), sock:recv(10))
+  end)
+end)
+
+describe("fromfd of a file of Lua's", function()
+  it("takes a copy, so that both may be closed, in any order", function()
+    need.proc(pending)
+    local before = process.count()
+    for _, first in ipairs { "file", "socket" } do
+      local file = io.popen "echo one; echo two"
+      local sock = assert(lsocket.fromfd(file))
+      assert.same({ "pipe", "unknown", false }, { sock:info().type, sock:info().family, sock:info().listening })
+      if first == "file" then file:close() end
+      assert.truthy(("one\ntwo\n"):find(helper.readable(sock):recv(), 1, true) == 1)
+      assert(sock:close())
+      if first == "socket" then file:close() end
+      assert.equal(before, process.count())
+    end
+  end)
+
+  it("is closed by the collector as others are, and leaves the file alone", function()
+    need.proc(pending)
+    local path = helper.file "text"
+    local file = assert(io.open(path))
+    local before = process.count()
+    for _ = 1, 20 do assert(lsocket.fromfd(file)) end
+    assert.equal(before, process.count())
+    assert.equal("text", file:read "*a")
+    file:close()
+  end)
+
+  it("is not inherited, whatever the file is", function()
+    need.proc(pending)
+    local sock = assert(lsocket.fromfd(io.stdin))
+    local flags = process.read("/proc/self/fdinfo/" .. sock:getfd()):match "flags:%s*(%d+)"
+    assert.equal(1, math.floor(tonumber(flags, 8) / 524288) % 2) -- O_CLOEXEC
+  end)
+
+  it("writes to a program, and reads a file from where it stands", function()
+    local path = helper.path()
+    local file = io.popen("cat > " .. path, "w")
+    local sock = assert(lsocket.fromfd(file))
+    assert.equal(5, sock:send "hello")
+    sock:close()
+    file:close() -- waits for the program
+    assert.equal("hello", process.read(path))
+    file = assert(io.open(path))
+    file:seek("set", 1)
+    sock = assert(lsocket.fromfd(file))
+    assert.equal("ello", sock:recv())
+    assert.is_nil(sock:recv())
+    file:close()
+    assert.equal("file", sock:info().type)
+  end)
+
+  it("does not see what the file has read ahead", function()
+    local file = assert(io.open(helper.file "one\ntwo\n"))
+    assert.equal("one", file:read())
+    assert.is_nil(assert(lsocket.fromfd(file)):recv())
+    assert.equal("two", file:read())
+    file:close()
+  end)
+
+  it("takes none that is closed, and no other object", function()
+    local file = io.tmpfile()
+    file:close()
+    local problem = select(2, pcall(function() lsocket.fromfd(file) end))
+    assert.truthy(problem:find("bad argument #1 to 'fromfd' (the file is closed)", 1, true), problem)
+    for _, value in ipairs { lsocket.buffer(), {}, true, "x", (lsocket.pair()) } do
+      helper.raises("bad argument #1 to ", lsocket.fromfd, value)
+    end
+  end)
+
+  it("leaves nothing open where it fails", function()
+    need.injection(pending)
+    local output = helper.run(helper.inject("fcntl", "EMFILE:when=1", "descriptor", "file"))
+    assert.equal("nil\tToo many open files\tEMFILE\n0 more\n", output)
+    output = helper.run(helper.inject("fcntl", "EPERM:when=3", "descriptor", "file"))
+    assert.equal("nil\tOperation not permitted\tEPERM\n0 more\n", output)
+  end)
+
+  it("lets a task read a program's output while others go on", function()
+    local turns, lines = 0, {}
+    loop.run(loop.deadline, helper.patience, function()
+      local file = io.popen "echo one; sleep 0.05; echo two; exit 3"
+      local output = stream.new(assert(lsocket.fromfd(file)))
+      local ticker = loop.spawn(function()
+        while loop.sleep(0.001) do turns = turns + 1 end
+      end)
+      local line = output:read()
+      while line do
+        lines[#lines + 1] = line
+        line = output:read()
+      end
+      ticker:cancel()
+      output:close()
+      file:close()
+    end)
+    assert.same({ "one", "two" }, lines)
+    assert.is_true(turns > 0)
   end)
 end)

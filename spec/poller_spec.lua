@@ -1,25 +1,12 @@
 -- lsocket.poller and its methods, the same on every backend that this platform has. Wrong arguments: value_spec.lua.
 local lsocket = require "lsocket"
 local helper = require "spec.helper"
+local pollers = require "spec.pollers"
 local process = require "spec.process"
 
 local fails, raises, need = helper.fails, helper.raises, helper.need
 local SOON = helper.patience
-
--- A connected pair of TCP sockets; neither is garbage before the test is over, which would close it.
-local held = {}
-local function pair()
-  local client, server = helper.tcp()
-  held[#held + 1] = { client, server }
-  return client, server
-end
-
--- Waits and answers both arrays, empty where the time ran out.
-local function wait(poller, timeout, ...)
-  local readable, writable = poller:wait(timeout or SOON, ...)
-  if readable == false then return {}, {} end
-  return assert(readable, writable), writable
-end
+local pair, wait = pollers.pair, pollers.wait
 
 local function count(array, value)
   local n = 0
@@ -36,7 +23,7 @@ local function describe_backend(backend)
   local function open() return assert(lsocket.poller(backend)) end
 
   describe("a poller with " .. backend, function()
-    after_each(function() held = {} end)
+    after_each(pollers.let_go)
 
     it("tells who is readable and who is writable, each in its array", function()
       local poller, client, server = open(), pair()
@@ -237,6 +224,34 @@ local function describe_backend(backend)
       assert.same({ new }, (select(2, wait(poller))))
     end)
 
+    it("waits for ever with any time below zero, as select does", function()
+      local poller, client, server = open(), pair()
+      poller:add(server, "r")
+      for _, timeout in ipairs { -1, -1e-300, -1e300, -math.huge, math.huge, 1e300, 2e8 } do
+        client:send "x"
+        assert.same({ server }, (wait(poller, timeout)))
+        assert.same({ server }, (lsocket.select({ server }, timeout)))
+        server:recv()
+      end
+      assert.is_false(poller:wait(-0.0))
+      for _, timeout in ipairs { -1, -1e-300, -math.huge } do
+        for _, results in ipairs { helper.pack(open():wait(timeout)), helper.pack(lsocket.select(timeout)) } do
+          assert.same({ nil, "EINVAL" }, { results[1], results[3] })
+        end
+      end
+    end)
+
+    it("is closed by a finalizer while it adds", function()
+      for _ = 1, 20 do
+        local poller, client = open(), pair()
+        helper.when_collected(function() poller:close() end)
+        local ok = poller:add(client, "w", {})
+        collectgarbage()
+        assert.is_true(ok == true or ok == nil)
+        fails("EBADF", poller:wait(0))
+      end
+    end)
+
     it("keeps what is registered alive", function()
       local poller = open()
       poller:add(assert(lsocket.bind("udp", "127.0.0.1", 0)), "w")
@@ -362,6 +377,17 @@ local function describe_backend(backend)
       assert.is_true(process.count() <= before)
     end)
 
+    it("names what it takes where it is given something else", function()
+      local poller = open()
+      local wanted = "bad argument #1 to '%s' (socket, descriptor or object with getfd expected, got %s)"
+      for _, odd in ipairs { {}, print, true, "x" } do
+        local kind = type(odd)
+        raises(wanted:format("add", kind), function() poller:add(odd, "r") end)
+        raises(wanted:format("modify", kind), function() poller:modify(odd, "r") end)
+        raises(wanted:format("remove", kind), function() poller:remove(odd) end)
+      end
+    end)
+
     it("outlives its finalizer, called by hand", function()
       local poller = open()
       getmetatable(poller).__gc(poller)
@@ -372,7 +398,7 @@ local function describe_backend(backend)
 
     it("is shown with its type", function()
       local poller = open()
-      assert.truthy(tostring(poller):find "^poller: 0x")
+      assert.truthy(tostring(poller):find "^poller: 0?x?%x+")
       assert.equal("poller", getmetatable(poller).__type)
     end)
 
@@ -450,12 +476,12 @@ describe("lsocket.poller", function()
 
   it("takes the best backend where none is named", function()
     local poller, best = assert(lsocket.poller()), nil
-    for _, backend in ipairs { "epoll", "kqueue", "poll" } do best = best or lsocket.poller(backend) and backend end
+    for _, backend in ipairs(helper.backends) do best = best or lsocket.poller(backend) and backend end
     assert.equal(best ~= "poll", poller:getfd() ~= nil)
   end)
 
   it("fails where the platform has no such backend, and raises for one that nobody knows", function()
-    for _, backend in ipairs { "epoll", "kqueue", "poll" } do
+    for _, backend in ipairs(helper.backends) do
       local poller, message, name = lsocket.poller(backend)
       if not poller then
         assert.equal("EOPNOTSUPP", name)
@@ -466,14 +492,14 @@ describe("lsocket.poller", function()
   end)
 end)
 
-for _, backend in ipairs { "epoll", "kqueue", "poll" } do
+for _, backend in ipairs(helper.backends) do
   if lsocket.poller(backend) then
     describe_backend(backend)
   end
 end
 
 describe("a poller that waits", function()
-  after_each(function() held = {} end)
+  after_each(pollers.let_go)
 
   it("can itself be waited for, by select and by another one", function()
     local inner, outer, client, server = assert(lsocket.poller()), assert(lsocket.poller()), pair()

@@ -2,9 +2,11 @@
 -- Used by the specs and by the programs in spec/child; what to make of the figures is left to them.
 local process = {}
 
+local windows = package.config:sub(1, 1) == "\\" -- /proc is Wine's there, not the program's
+
 -- The text of a file of /proc; nil where there is none.
 function process.read(path)
-  local file = io.open(path)
+  local file = not windows and io.open(path)
   if not file then return nil end
   local text = file:read "*a"
   file:close()
@@ -12,6 +14,7 @@ function process.read(path)
 end
 
 function process.pid()
+  if windows then return (tostring(process):match "%x+$") end -- for names that no other process uses
   return (assert(process.read "/proc/self/stat", "no /proc"):match "^%d+")
 end
 
@@ -30,11 +33,18 @@ function process.descriptors(pid)
   return list
 end
 
+-- Closes and frees whatever is garbage. What LuaJIT has compiled keeps the functions that were called there, such as
+-- the iterator of a file, until all of it is thrown away: at any time, if it is not done here.
+function process.collect()
+  if jit then jit.flush() end
+  collectgarbage()
+  collectgarbage()
+end
+
 -- What a function such as io.open gives, and its descriptor: the one that leads elsewhere than before. What is garbage
 -- is closed first, as its descriptor could be that one.
 function process.open(open, ...)
-  collectgarbage()
-  collectgarbage()
+  process.collect()
   local before = process.descriptors()
   local file = assert(open(...))
   for fd, target in pairs(process.descriptors()) do
@@ -45,6 +55,7 @@ end
 
 -- How many descriptors are open. Each is asked for by itself, as to list them takes other processes.
 function process.opened()
+  if windows then return 0 end
   local count = 0
   for fd = 0, tonumber(process.status "FDSize") - 1 do
     local file = io.open("/proc/self/fdinfo/" .. fd) -- its own descriptor is not there yet while the system looks
@@ -58,9 +69,20 @@ end
 
 -- The same after whatever is garbage has been closed.
 function process.count()
-  collectgarbage()
-  collectgarbage()
+  process.collect()
   return process.opened()
+end
+
+-- How many descriptors lookups have: an eventfd or two ends of a pipe each. Files and sockets are the resolver's, which
+-- opens and closes them when it likes.
+function process.bells()
+  local count = 0
+  collectgarbage()
+  collectgarbage()
+  for _, target in pairs(process.descriptors()) do
+    if target:find "eventfd" or target:find "^pipe:" then count = count + 1 end
+  end
+  return count
 end
 
 -- A line of /proc/self/status: "VmRSS" -> "5120 kB", "SigIgn" -> "0000000000000000"
@@ -71,8 +93,8 @@ end
 -- Memory in KiB that this process has written to, once there is no garbage left. Pages of files (of libc, say) are not
 -- counted where the kernel can tell: how many of them are mapped at once is its own affair.
 function process.memory()
-  collectgarbage()
-  collectgarbage()
+  if windows then return 0 end
+  process.collect()
   local rollup = process.read "/proc/self/smaps_rollup"
   return tonumber((rollup and rollup:match "Anonymous:%s*(%d+)" or process.status "VmRSS"):match "%d+")
 end

@@ -327,6 +327,7 @@ describe("select with what is no socket", function()
     local compile = loadstring or load -- luacheck: globals loadstring
     local chunk = compile("return { " .. table.concat(fields, ", ") .. " }")
     local huge = chunk(empty_socket())
+    if #huge < 2 ^ 26 then pending "this Lua says something smaller of such a table" end
     raises("too many sockets", lsocket.select, huge, 0)
     raises("too many sockets", lsocket.select, { empty_socket() }, huge, 0)
   end)

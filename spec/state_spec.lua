@@ -13,7 +13,7 @@ end
 
 describe("rounds of use", function()
   for _, row in ipairs { { "tcp", 5000 }, { "unix", 5000 }, { "resolve", 5000 }, { "lookup", 10000 },
-    { "interfaces", 5000 } } do
+    { "signals", 10000 }, { "interfaces", 5000 } } do
     local kind, rounds = row[1], row[2]
     it("of " .. kind .. " leave descriptors and memory as they were", function()
       need.proc(pending)
@@ -140,9 +140,9 @@ describe("signals", function()
     return output
   end
 
-  it("end a program that sits in select, whatever it waits for", function()
+  it("end a program that sits in select or wait, whatever it waits for", function()
     need.proc(pending)
-    for _, how in ipairs { "plain", "forever", "infinite", "long" } do
+    for _, how in ipairs { "plain", "forever", "infinite", "long", "one" } do
       assert.truthy(interrupt(how):find "interrupted!")
     end
   end)

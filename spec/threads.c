@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,9 @@ static const char prelude[] =
     "me, other, directory = ...\n"
     "lsocket = require 'lsocket'\n"
     "function wait_for(read, write)\n"
-    "  local r, w = assert(lsocket.select(read, write, 20))\n"
+    "  local r, w, name\n"
+    "  repeat r, w, name = lsocket.select(read, write, 20) until name ~= 'EINTR'\n"
+    "  assert(r, w)\n"
     "  return r, w\n"
     "end\n"
     "function readable(sock) assert(wait_for({ sock })[1] == sock) return sock end\n"
@@ -238,6 +241,24 @@ static const char failures[] =
     "  refused:close()\n"
     "end\n";
 
+/* Signals to the process and to the thread, which both threads are told of; the other one may open or close meanwhile.
+   They come to a thread here alone, as they would end the waits of pollers. */
+static const char signals[] =
+    "local signals, other = assert(lsocket.signals('USR1', 'USR2')), assert(lsocket.signals('USR1'))\n"
+    "take(true)\n"
+    "for round = 1, 20 do\n"
+    "  send(round % 2 == 0)\n"
+    "  local name = readable(signals):next()\n"
+    "  assert(name == 'USR1' or name == false)\n"
+    "end\n"
+    "assert(readable(other):next() == 'USR1')\n"
+    "take(false)\n"
+    "if me == 1 then other:close() end\n"
+    "signals:close()\n"
+    "assert(signals:getfd() == -1)\n"
+    "fails('EBADF', signals:next())\n"
+    "assert(not pcall(lsocket.signals, 'KILL'))\n";
+
 /* Sockets that nobody closes; the collector runs while others are made. */
 static const char garbage[] =
     "for i = 1, 40 do\n"
@@ -269,6 +290,7 @@ static const struct Step {
     { "=tcp", tcp },         { "=large", large },     { "=udp", udp },           { "=unix", unix_names },
     { "=many", many },       { "=pollers", pollers }, { "=batches", batches },   { "=groups", groups },
     { "=lookups", lookups }, { "=failures", failures }, { "=garbage", garbage }, { "=letters", letters },
+    { "=signals", signals },
 };
 
 enum { STEPS = sizeof steps / sizeof steps[0] };
@@ -301,6 +323,22 @@ static int remove_file(lua_State *L) {
     return 1;
 }
 
+/* take(on): signals come to this thread */
+static int take_signals(lua_State *L) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(lua_toboolean(L, 1) ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
+    return 0;
+}
+
+/* send(all): USR1, to the process or to this thread */
+static int send_signal(lua_State *L) {
+    if (lua_toboolean(L, 1)) kill(getpid(), SIGUSR1);
+    else pthread_kill(pthread_self(), SIGUSR1);
+    return 0;
+}
+
 /* A state with the library in it, and its steps as functions at 1 to STEPS of its stack. */
 static int prepare(Thread *thread, int me, const char *directory) {
     lua_State *L = thread->L = luaL_newstate();
@@ -308,6 +346,9 @@ static int prepare(Thread *thread, int me, const char *directory) {
     if (!L) return 0;
     luaL_openlibs(L);
     lua_register(L, "remove", remove_file);
+    lua_register(L, "send", send_signal);
+    lua_register(L, "take", take_signals);
+    take_signals(L); /* the threads inherit it */
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "preload");
     lua_pushcfunction(L, luaopen_lsocket);

@@ -101,12 +101,19 @@ local functions = {
   connect = { args = fixed("udp", "127.0.0.1", 9, 1), shifts = true,
     may = { none, none, set "zero,one", set("nil,zero,one" .. with_nul) } },
   pair = { args = fixed "udp", may = { set "nil" } },
-  fromfd = { args = fixed(-1), may = { none }, skip = { set "zero,one,digits with NUL" } }, -- standard input and output
+  socket = { args = fixed("udp", "inet"), may = { set "nil,table", set "nil" } },
+  fromfd = { args = fixed(-1), may = { none }, -- standard input and output
+    skip = { set "zero,one,digits with NUL,userdata" } },
   listenfds = { args = function() end, may = {} },
   resolve = { args = fixed "127.0.0.1", may = { none } },
   lookup = { args = fixed("127.0.0.1", "inet"), may = { names, set "nil" } },
+  signals = { args = fixed("USR1", "USR2"), may = { none, none } },
+  tobytes = { args = fixed "127.0.0.1", may = { none } },
+  toaddress = { args = fixed "four", may = { none } },
   getinterfaces = { args = function() end, may = {} },
+  gethostname = { args = function() end, may = {} },
   now = { args = function() end, may = {} },
+  time = { args = function() end, may = {} },
   select = { args = function() return { full() }, { full() }, 0 end,
     may = { set("nil,table", times), set("nil,table", times), set("nil", times) },
     skip = { set "one,fraction,other fraction,70000,2^31-1,2^31,2^32,2^53,2^63,1e300,inf,long digits,digits with NUL",
@@ -114,6 +121,7 @@ local functions = {
   poller = { args = fixed "poll", may = { set "nil" } },
   batch = { args = fixed(1, 100), may = { set("one", with_nul), set("nil,one", with_nul) } },
   buffer = { args = fixed(100), may = { set("nil,one,70000,2^31-1", with_nul) } },
+  ring = { args = function() end, may = {} },
 }
 
 local function batch()
@@ -136,7 +144,14 @@ local methods = {
     may = { set "closed socket", set("nil", strings, numbers, "NaN") } },
   status = socket_only,
   getfd = socket_only,
+  pending = socket_only,
   setfd = { args = function() return udp(), -1 end, may = { set "closed socket", set "minus one,negative string" } },
+  bind = { args = function() return assert(lsocket.socket "udp"), "127.0.0.1", 0 end, shifts = true,
+    may = { none, set "zero,one", set "zero,one" } },
+  connect = { args = function() return assert(lsocket.socket "udp"), "127.0.0.1", 9 end,
+    may = { none, none, set "zero,one" } },
+  listen = { args = function() return assert(lsocket.socket()), 5 end, may = { none, set("nil", counts) } },
+  wait = { args = function() return udp(), "w", 0 end, may = { none, none, set("nil", times) } },
   accept = socket_only,
   recv = { args = function() return udp(), 10 end, may = { set "closed socket", set("nil", counts) } },
   recvfrom = { args = function() return udp(), 10 end, may = { set "closed socket", set("nil", counts) } },
@@ -183,7 +198,13 @@ local by_number = {
     may = { none, set(counts), set(counts), set("nil,zero,one", with_nul) } },
 }
 
-local metamethods = { __gc = socket_only, __close = socket_only, __tostring = socket_only }
+-- __write is what streams write with: sendrest, but a wrong piece is a failure, which they name.
+local metamethods = { __gc = socket_only, __close = socket_only, __drop = socket_only, __tostring = socket_only,
+  __write = { args = methods.sendrest.args, may = { none, anything, anything, anything } },
+  -- What lsocket.luasocket sends, accepts and selects with. A wrong argument of __send is a failure, too.
+  __send = { args = methods.send.args, may = { none, anything, anything, anything } },
+  __accept = socket_only,
+  __select = { args = function() return {}, { udp() }, 0 end, may = { anything, anything, set("nil", times) } } }
 
 -- A poller in which something is ready, so that no wait on it waits.
 local function poller()
@@ -204,7 +225,9 @@ local poller_methods = {
   close = poller_only,
 }
 
-local poller_metamethods = { __gc = poller_only, __close = poller_only, __len = poller_only, __tostring = poller_only }
+local poller_metamethods = { __gc = poller_only, __close = poller_only, __len = poller_only, __tostring = poller_only,
+  -- What the loop waits with.
+  __wait = poller_methods.wait, __ready = poller_only, __lend = poller_only, __takeback = poller_only }
 
 local batch_only = { args = batch, may = { none } }
 
@@ -231,14 +254,21 @@ local buffer_methods = {
   append = { args = function() return buffer(), "x" end, may = { none, set(strings, numbers, "NaN") } },
   line = { args = function() return buffer(), false end, may = { none, anything } },
   lines = { args = function() return buffer(), false end, may = { none, anything } },
-  upto = { args = function() return buffer(), "\n", 10 end,
-    may = { none, set(strings, numbers, "NaN"), set("nil,one,70000,2^31-1", with_nul) } },
+  upto = { args = function() return buffer(), "\n", 10, false end,
+    may = { none, set(strings, numbers, "NaN"), set("nil,one,70000,2^31-1", with_nul), anything } },
   take = { args = function() return buffer(), 3 end, may = { none, set(counts) } },
   some = { args = function() return buffer(), 3 end, may = { none, set("nil", counts) } },
+  peek = { args = function() return buffer(), 3 end, may = { none, set("nil", counts) } },
   clear = buffer_only,
 }
 
-local buffer_metamethods = { __gc = buffer_only, __len = buffer_only, __tostring = buffer_only }
+local buffer_metamethods = { __gc = buffer_only, __len = buffer_only, __tostring = buffer_only,
+  __yieldif = { args = fixed(false), may = { anything } },
+  -- What lsocket.luasocket receives with: a wrong pattern or prefix is a failure.
+  __receive = { args = function() return buffer(), (helper.tcp()), "*l", "" end,
+    may = { none, set "closed socket", anything, anything } },
+  __rest = { args = function() return buffer(), "*l", "" end, may = { none, anything, anything } },
+  __gone = buffer_only, __limit = { args = function() return buffer(), 5 end, may = { none, set(counts) } } }
 
 local function lookup() return (assert(lsocket.lookup "127.0.0.1")) end
 
@@ -248,6 +278,45 @@ local lookup_methods = { result = lookup_only, getfd = lookup_only, cancel = loo
 
 local lookup_metamethods = { __gc = lookup_only, __close = lookup_only, __tostring = lookup_only }
 
+local function signals() return (assert(lsocket.signals "USR1")) end
+
+local signals_only = { args = signals, may = { none } }
+
+local signals_methods = { next = signals_only, getfd = signals_only, close = signals_only }
+
+local signals_metamethods = { __gc = signals_only, __close = signals_only, __tostring = signals_only }
+
+-- A ring with a request that has ended, so that no wait on it waits.
+local function ring()
+  local made, near, far = assert(lsocket.ring()), lsocket.pair()
+  assert(made:receive(near, far) and far:send "x" == 1)
+  return made
+end
+
+local function stream() return (assert(lsocket.pair())) end
+
+local ring_only = { args = ring, may = { none } }
+
+local ring_methods = {
+  receive = { args = function() return ring(), stream(), 1, 10 end,
+    may = { none, none, anything, set("nil,one,70000,2^31-1", with_nul) } },
+  send = { args = function() return ring(), stream(), 1, "x" end,
+    may = { none, none, anything, set("nil", strings, numbers, "NaN") } },
+  accept = { args = function() return ring(), (assert(lsocket.bind("127.0.0.1", 0))), 1 end,
+    may = { none, none, anything } },
+  poll = { args = function() return ring(), stream(), 1, "r" end, may = { none, descriptors, anything, set "nil" } },
+  wait = { args = function() return ring(), 0, {}, {}, {}, {} end,
+    may = { none, set("nil", times), set "table", set "table", set "table", set "table" } },
+  cancel = { args = function() return ring(), stream(), "r" end, may = { none, anything, none } },
+  busy = { args = function() return ring(), stream() end, may = { none, anything } },
+  remove = { args = function() return ring(), stream() end, may = { none, anything } },
+  submit = ring_only,
+  close = ring_only,
+}
+
+local ring_metamethods = { __gc = ring_only, __close = ring_only, __len = ring_only, __tostring = ring_only,
+  __here = { args = fixed(false, false), may = { anything, anything } } }
+
 -- For each type of object: one of it, and the rows of its methods and metamethods.
 local classes = {
   socket = { object = closed_socket, methods = methods, metamethods = metamethods },
@@ -255,6 +324,8 @@ local classes = {
   batch = { object = batch, methods = batch_methods, metamethods = batch_metamethods },
   buffer = { object = buffer, methods = buffer_methods, metamethods = buffer_metamethods },
   lookup = { object = lookup, methods = lookup_methods, metamethods = lookup_metamethods },
+  signals = { object = signals, methods = signals_methods, metamethods = signals_metamethods },
+  ring = lsocket.ring() and { object = ring, methods = ring_methods, metamethods = ring_metamethods },
 }
 
 -- The values that named arguments take, in a table that works but for the one.

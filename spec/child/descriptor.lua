@@ -1,5 +1,6 @@
 -- Descriptors in a process of their own. Usage: descriptor.lua pair   makes a pair, for whoever lets it fail
 --                                               descriptor.lua adopt     the same of fromfd, twice
+--                                               descriptor.lua file      of a file of Lua's
 --                                               descriptor.lua tell FD   what fromfd makes of a descriptor
 local lsocket = require "lsocket"
 local process = require "spec.process"
@@ -7,6 +8,11 @@ local process = require "spec.process"
 if arg[1] == "pair" then
   local before = process.opened()
   print(lsocket.pair())
+  print(process.opened() - before .. " more")
+elseif arg[1] == "file" then
+  local before, file = process.opened(), io.open "/dev/null"
+  print(lsocket.fromfd(file))
+  file:close()
   print(process.opened() - before .. " more")
 elseif arg[1] == "adopt" then
   local fd = lsocket.pair "udp":detach()

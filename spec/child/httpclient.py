@@ -1,4 +1,4 @@
-# Python's http.client with samples/loop_http_server.lua, whose port is the argument.
+# Python's http.client with samples/httpd.lua, whose port is the argument.
 import http.client, sys
 
 connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=60)

@@ -1,5 +1,5 @@
 -- Uses the library for very many rounds and says whether descriptors or memory grew: leak.lua KIND ROUNDS [KIB]
--- KIND: tcp, unix, resolve, lookup or interfaces. Exit status 1 where memory grew by more than KIB (1024), or
+-- KIND: tcp, unix, resolve, lookup, signals or interfaces. Exit status 1 where memory grew by more than KIB (1024), or
 -- descriptors did.
 local lsocket = require "lsocket"
 local crew = require "spec.crew"
@@ -68,7 +68,16 @@ function kinds.lookup()
     if round % 4 == 2 then return lookup:cancel() end
     assert(lsocket.select({ lookup }, patience))
     assert(lookup:result()[1].addr)
-    assert(process.threads() <= 17)
+    assert(process.threads() <= 65)
+  end
+end
+
+function kinds.signals()
+  local names = { "TERM", "INT", "USR1", "RTMIN", "HUP" }
+  return function(round)
+    local signals = assert(lsocket.signals(names[round % 5 + 1], "USR2"))
+    assert(lsocket.select({ signals }, 0) == false and signals:next() == false)
+    if round % 2 == 1 then assert(signals:close()) end -- else garbage
   end
 end
 
@@ -81,9 +90,12 @@ function kinds.interfaces()
   end
 end
 
-local round, finish = assert(kinds[kind], "tcp, unix, resolve, lookup or interfaces")()
+local round, finish = assert(kinds[kind], "tcp, unix, resolve, lookup, signals or interfaces")()
 local function run(from, to, before)
-  for i = from, to do round(i) end
+  for i = from, to do
+    round(i)
+    if i % 500 == 0 then collectgarbage() end -- how far Lua lets garbage pile up by itself is not the question
+  end
   local descriptors, memory = crew.settle(before), process.memory()
   print(("%s after %d rounds: %d descriptors, %d KiB"):format(kind, to, descriptors, memory))
   return descriptors, memory

@@ -29,7 +29,23 @@ function work.connect(_, port)
   return data, message, name
 end
 
-local names = { "sleep", "wait", "read", "write", "connect" }
+-- A group whose tasks hand values on, and do not end by themselves.
+function work.group(a)
+  return loop.deadline(0.05, loop.group, function(group)
+    local queue, semaphore = loop.queue(1), loop.semaphore(1)
+    for _ = 1, 3 do
+      group:spawn(function()
+        while semaphore:acquire() and queue:put(true) and pause() do semaphore:release() end
+      end)
+    end
+    group:spawn(a.read, a)
+    local value, message, name = loop.race(pause, function() return queue:get() end)
+    if math.random(2) == 1 then group:cancel() end
+    return value, message, name
+  end)
+end
+
+local names = { "sleep", "wait", "read", "write", "connect", "group" }
 
 local function disturb(task, a)
   pause()

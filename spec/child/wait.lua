@@ -1,4 +1,4 @@
--- Waits in select until a signal comes: wait.lua PORT HOW, and says what select answered or raised.
+-- Waits in select, or for one socket, until a signal comes: wait.lua PORT HOW, and says what select answered or raised.
 -- PORT: where it connects to tell its process id just before; the connection's end shows that it has ended.
 local lsocket = require "lsocket"
 local process = require "spec.process"
@@ -14,12 +14,19 @@ local function wait(...)
   return ready, message, name -- no tail call: the interpreter raises its error here, before whoever called goes on
 end
 
+local function wait_for_one()
+  assert(line:send(process.pid() .. "\n"))
+  local ready, message, name = line:wait "r"
+  return ready, message, name
+end
+
 local ways = {}
 
 -- As a program that knows nothing of signals.
 function ways.plain() wait { line } end
 function ways.forever() wait({ line }, -1) end
 function ways.infinite() wait(math.huge) end
+function ways.one() wait_for_one() end
 function ways.long() wait({}, {}, 3600) end
 
 -- A program that catches the error that the interpreter raises.

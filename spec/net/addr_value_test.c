@@ -258,6 +258,47 @@ static void what_makes_a_difference(void **state) {
     assert_false(ls_addr_equal(&a, &b));
 }
 
+/* ---- bytes ---- */
+
+static void bytes_and_back(void **state) {
+    static const struct {
+        const char *text;
+        size_t len;
+        unsigned char bytes[LS_ADDR_BYTES];
+    } rows[] = {
+        { "1.2.3.4", 4, { 1, 2, 3, 4 } },
+        { "::1", 16, { [15] = 1 } },
+        { "::ffff:1.2.3.4", 16, { [10] = 0xff, 0xff, 1, 2, 3, 4 } },
+        { "/tmp/x", 0, { 0 } },
+    };
+    size_t i, len;
+    (void)state;
+    for (i = 0; i < COUNT(rows); i++) {
+        ls_Addr addr = must_parse(rows[i].text, 80), back;
+        unsigned char bytes[LS_ADDR_BYTES];
+        assert_int_equal(ls_addr_bytes(&addr, bytes), rows[i].len);
+        assert_memory_equal(bytes, rows[i].bytes, rows[i].len);
+        if (rows[i].len == 0) continue;
+        ls_addr_setport(&addr, 0);
+        assert_int_equal(ls_addr_frombytes(&back, bytes, rows[i].len), 0);
+        assert_true(ls_addr_equal(&addr, &back) && back.len == addr.len);
+    }
+    for (len = 0; len < 20; len++) {
+        ls_Addr addr;
+        if (len != 4 && len != 16) assert_int_equal(ls_addr_frombytes(&addr, "twenty bytes of zeros", len), EINVAL);
+    }
+}
+
+#if LS_HAVE_ABSTRACT_UNIX
+static void an_abstract_name_of_no_bytes(void **state) {
+    ls_Addr blank = must_parse("@", 0), named = must_parse("@a", 0), nul, path = must_parse("/", 0);
+    (void)state;
+    assert_int_equal(ls_addr_parse("@\0", 2, 0, &nul), 0);
+    assert_true(ls_addr_isblank(&blank));
+    assert_false(ls_addr_isblank(&named) || ls_addr_isblank(&nul) || ls_addr_isblank(&path));
+}
+#endif
+
 /* ---- codes ---- */
 
 static void resolver_codes_travel_beside_errno(void **state) {
@@ -290,6 +331,10 @@ int main(void) {
         cmocka_unit_test(groups),
         cmocka_unit_test(equal_and_different),
         cmocka_unit_test(what_makes_a_difference),
+        cmocka_unit_test(bytes_and_back),
+#if LS_HAVE_ABSTRACT_UNIX
+        cmocka_unit_test(an_abstract_name_of_no_bytes),
+#endif
         cmocka_unit_test(resolver_codes_travel_beside_errno),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -331,8 +331,57 @@ static void what_the_system_has_no_room_for_is_told(void **state) {
     close_ends(ends);
 }
 
+/* As the BSDs tell it, by the headers that stand for theirs. */
+static void an_interface_is_read_from_a_link_address(void **state) {
+#if LS_HAVE_IP_RECVIF
+    struct sockaddr_dl from = { .sdl_index = 7 };
+    union {
+        size_t aligned;
+        char room[64];
+    } control;
+    struct msghdr header;
+    ls_Envelope e;
+    memset(&header, 0, sizeof header);
+    header.msg_control = &control;
+    ls_cmsg_put(&header, IPPROTO_IP, IP_RECVIF, &from, offsetof(struct sockaddr_dl, sdl_data));
+    ls_cmsg_read(&header, &e);
+    assert_int_equal(e.has, LS_HAS_INTERFACE);
+    assert_int_equal(e.interface, 7);
+#else
+    skip();
+#endif
+    (void)state;
+}
+
+/* macOS would leave the source out. */
+static void source_and_interface_go_together_or_not_at_all(void **state) {
+#if LS_HAVE_IP_PKTINFO
+    Pair pair = datagrams();
+    ls_Envelope e;
+    size_t n;
+    int both;
+    memset(&e, 0, sizeof e);
+    e.local = address("127.0.0.1", 0);
+    e.interface = 1;
+    e.has = LS_HAS_LOCAL | LS_HAS_INTERFACE;
+    both = ls_cmsg_send(pair.near, AF_INET, "both", 4, &e, &n);
+    need_kernel("numbers of IP_PKTINFO in this order of bytes", both != ENODEV);
+    assert_int_equal(both, LS_HAVE_PKTINFO_OF_BOTH ? 0 : ENOPROTOOPT);
+    e.has = LS_HAS_LOCAL;
+    assert_int_equal(ls_cmsg_send(pair.near, AF_INET, "one", 3, &e, &n), 0);
+    if (both == 0) expect_data(pair.far, LS_FD_DATAGRAM, "both");
+    expect_data(pair.far, LS_FD_DATAGRAM, "one");
+    close_pair(pair);
+#else
+    skip();
+#endif
+    (void)state;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST_OPEN(an_interface_is_read_from_a_link_address),
+        TEST_OPEN(source_and_interface_go_together_or_not_at_all),
         TEST_OPEN(no_byte_beyond_the_end_is_read),
         TEST_OPEN(what_is_put_is_read_again),
         TEST_OPEN(what_is_put_is_what_the_system_knows),

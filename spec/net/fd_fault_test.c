@@ -55,6 +55,8 @@ static int fails_after(int result, int call) {
 /* sendfile(2) does not know such files. */
 static int strange_files;
 
+static int option_fails; /* setsockopt(2), with EINVAL */
+
 /* The times that poll is given; it answers that nothing is ready, and at last that something is. */
 static int waits[8], wait_count, wait_limit;
 
@@ -73,12 +75,14 @@ static int note_wait(int milliseconds) {
 #define ls_fd_pair faulty_fd_pair
 #define ls_fd_dup faulty_fd_dup
 #define ls_fd_inherit faulty_fd_inherit
+#define ls_fd_disconnect faulty_fd_disconnect
 #define ls_fd_shutdown faulty_fd_shutdown
 #define ls_fd_ended faulty_fd_ended
 #define ls_fd_bind faulty_fd_bind
 #define ls_fd_listen faulty_fd_listen
 #define ls_fd_connect faulty_fd_connect
 #define ls_fd_close faulty_fd_close
+#define ls_fd_readat faulty_fd_readat
 #define ls_fd_recv faulty_fd_recv
 #define ls_fd_send faulty_fd_send
 #define ls_fd_recvagain faulty_fd_recvagain
@@ -96,6 +100,7 @@ static int note_wait(int milliseconds) {
 #define ls_fd_setint faulty_fd_setint
 #define ls_fd_getint faulty_fd_getint
 #define ls_fd_now faulty_fd_now
+#define ls_fd_time faulty_fd_time
 #define ls_fd_poll faulty_fd_poll
 #define ls_fd_isopen faulty_fd_isopen
 #define ls_fd_milliseconds faulty_fd_milliseconds
@@ -107,7 +112,7 @@ static int note_wait(int milliseconds) {
 #define connect(...) fails_after(connect(__VA_ARGS__), CONNECTS)
 #define close(fd) fails_after(close(fd), CLOSES)
 #define fcntl(...) (fails(0) ? -1 : fcntl(__VA_ARGS__))
-#define setsockopt(...) (fails(0) ? -1 : setsockopt(__VA_ARGS__))
+#define setsockopt(...) (option_fails ? (errno = EINVAL, -1) : fails(0) ? -1 : setsockopt(__VA_ARGS__))
 #define recv(...) (fails(RECEIVES) ? -1 : recv(__VA_ARGS__))
 #define recvfrom(...) (fails(RECEIVES) ? -1 : recvfrom(__VA_ARGS__))
 #define send(...) (fails(SENDS) ? -1 : send(__VA_ARGS__))
@@ -243,6 +248,24 @@ static void pieces_and_files_are_repeated_after_a_signal(void **state) {
 }
 
 /* The second call would be told that the first is under way. */
+static void what_the_bsds_say_when_they_have_disconnected(void **state) {
+    static const int errs[] = { EAFNOSUPPORT, EINVAL, ENOENT };
+    size_t i;
+    (void)state;
+    for (i = 0; i < COUNT(errs); i++) {
+        ls_Addr target, peer;
+        int fd = -1;
+        assert_int_equal(ls_addr_parse("127.0.0.1", 9, 9, &target), 0);
+        assert_int_equal(ls_fd_socket(AF_INET, SOCK_DGRAM, &fd), 0);
+        assert_int_equal(ls_fd_connect(fd, &target), 0);
+        plan_failures(CONNECTS, 0, 1, errs[i]);
+        assert_int_equal(ls_fd_disconnect(fd), 0);
+        plan_failures(0, 0, 0, 0);
+        assert_int_equal(ls_fd_peer(fd, &peer), ENOTCONN);
+        assert_int_equal(ls_fd_close(fd), 0);
+    }
+}
+
 static void connect_goes_on_after_a_signal(void **state) {
     int fd = -1, far = -1;
     ls_Addr peer;
@@ -276,7 +299,8 @@ static void close_is_never_repeated(void **state) {
     }
 }
 
-static void poll_is_not_repeated(void **state) {
+/* But it looks once whether the signal has made anything ready. */
+static void poll_does_not_wait_again(void **state) {
     static const double times[] = { -1, 0, 1, INFINITY };
     size_t i;
     int ready;
@@ -284,7 +308,7 @@ static void poll_is_not_repeated(void **state) {
     for (i = 0; i < COUNT(times); i++) {
         plan_failures(POLLS, 0, 1, EINTR);
         assert_int_equal(ls_fd_poll(NULL, 0, times[i], &ready), EINTR);
-        assert_int_equal(calls, 1);
+        assert_int_equal(calls, 2);
     }
 }
 
@@ -445,17 +469,33 @@ static void long_times_are_waited_for_in_steps(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_listener, close_listener)
 
+/* As a socket of macOS's answers that is shut down both ways, when it is told not to raise SIGPIPE. */
+static void a_socket_that_has_ended_is_adopted(void **state) {
+    ls_Kind kind;
+    int near, far;
+    (void)state;
+    make_pair(&near, &far);
+    plan_failures(0, 0, 0, 0);
+    option_fails = 1;
+    assert_int_equal(ls_fd_adopt(near, &kind), 0);
+    option_fails = 0;
+    assert_int_equal(kind.type, SOCK_STREAM);
+    assert_int_equal(ls_fd_close(near) + ls_fd_close(far), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(calls_are_repeated_after_a_signal),
         TEST(pieces_and_files_are_repeated_after_a_signal),
         TEST(connect_goes_on_after_a_signal),
+        TEST(what_the_bsds_say_when_they_have_disconnected),
         TEST(close_is_never_repeated),
-        TEST(poll_is_not_repeated),
+        TEST(poll_does_not_wait_again),
         TEST(other_failures_are_told_at_once),
         TEST(a_broken_pipe_without_its_signal),
         TEST(a_half_made_socket_is_closed),
         TEST(a_half_made_connection_is_closed),
+        TEST(a_socket_that_has_ended_is_adopted),
         TEST(seconds_become_milliseconds),
         TEST(long_times_are_waited_for_in_steps),
     };

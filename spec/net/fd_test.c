@@ -433,6 +433,70 @@ static void a_signal_ends_poll(void **state) {
     sigaction(SIGALRM, &before, NULL);
 }
 
+static int ring_ends[2];
+
+static void ring(int number) {
+    (void)number;
+    if (write(ring_ends[1], "x", 1) != 1) _exit(1);
+}
+
+static void what_a_signal_makes_ready_is_told_by_poll(void **state) {
+    struct itimerval once = { { 0, 0 }, { 0, 20000 } };
+    struct sigaction before = handle(SIGALRM, ring);
+    struct pollfd entry = { 0, POLLIN, 0 };
+    int ready = 0;
+    (void)state;
+    assert_int_equal(pipe(ring_ends), 0);
+    entry.fd = ring_ends[0];
+    assert_int_equal(setitimer(ITIMER_REAL, &once, NULL), 0);
+    assert_int_equal(ls_fd_poll(&entry, 1, PATIENCE, &ready), 0);
+    assert_int_equal(ready, 1);
+    assert_true(entry.revents & POLLIN);
+    close(ring_ends[0]);
+    close(ring_ends[1]);
+    sigaction(SIGALRM, &before, NULL);
+}
+
+static void the_time_of_day(void **state) {
+    double before = (double)time(NULL), told = ls_fd_time();
+    (void)state;
+    assert_true(told >= before && told < before + PATIENCE);
+}
+
+/* ---- no peer any more ---- */
+
+static void a_datagram_socket_may_lose_its_peer(void **state) {
+    static const char *const texts[] = { "127.0.0.1", "::1" };
+    size_t i;
+    (void)state;
+    for (i = 0; i < COUNT(texts); i++) {
+        ls_Addr where, peer, other = address(texts[i], 9);
+        int fd = bound(SOCK_DGRAM, texts[i], &where);
+        assert_int_equal(ls_fd_disconnect(fd), 0); /* it has none */
+        assert_int_equal(ls_fd_connect(fd, &other), 0);
+        assert_int_equal(ls_fd_peer(fd, &peer), 0);
+        assert_int_equal(ls_fd_disconnect(fd), 0);
+        assert_int_equal(ls_fd_peer(fd, &peer), ENOTCONN);
+        ls_fd_close(fd);
+    }
+    assert_int_equal(ls_fd_disconnect(-1), EBADF);
+}
+
+#if LS_HAVE_ABSTRACT_UNIX
+static void the_system_chooses_an_abstract_name(void **state) {
+    ls_Addr blank = address("@", 0), first, second;
+    int one = opened(AF_UNIX, SOCK_DGRAM), two = opened(AF_UNIX, SOCK_DGRAM);
+    (void)state;
+    assert_int_equal(ls_fd_bind(one, &blank), 0);
+    assert_int_equal(ls_fd_bind(two, &blank), 0);
+    assert_int_equal(ls_fd_local(one, &first), 0);
+    assert_int_equal(ls_fd_local(two, &second), 0);
+    assert_true(first.len > blank.len && !ls_addr_equal(&first, &second));
+    ls_fd_close(one);
+    ls_fd_close(two);
+}
+#endif
+
 /* ---- no descriptor left ---- */
 
 /* As many as are open now, and not one more; the lowest free number is the limit. */
@@ -497,6 +561,12 @@ int main(void) {
         TEST_OPEN(poll_counts_what_is_ready),
         TEST_OPEN(poll_waits_for_an_event),
         TEST_OPEN(a_signal_ends_poll),
+        TEST_OPEN(what_a_signal_makes_ready_is_told_by_poll),
+        TEST_OPEN(the_time_of_day),
+        TEST_OPEN(a_datagram_socket_may_lose_its_peer),
+#if LS_HAVE_ABSTRACT_UNIX
+        TEST_OPEN(the_system_chooses_an_abstract_name),
+#endif
         TEST_OPEN(too_many_open_files),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

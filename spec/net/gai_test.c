@@ -33,11 +33,28 @@ static void release(struct addrinfo *list) {
     resolver.lists_out--;
 }
 
-int told_lookup(const char *name, size_t len, int family, struct addrinfo **list);
+/* The resolver's answer about an address: a code, or the name "told". */
+static int name_of(const struct sockaddr *sa, socklen_t len, char *name, socklen_t room, char *service,
+                   socklen_t service_room, int flags) {
+    resolver.calls++;
+    resolver.family = sa->sa_family;
+    resolver.flags = flags;
+    assert_true(len > 0 && room == NI_MAXHOST && !service && service_room == 0);
+    errno = resolver.system_error;
+    if (resolver.code == 0) memcpy(name, "told", 5);
+    return resolver.code;
+}
+
+int told_lookup(const char *name, size_t len, int family, int canonical, struct addrinfo **list);
+int told_reverse(const ls_Addr *addr, char name[NI_MAXHOST]);
+int told_reach(const char *text, size_t len, unsigned port, int family, ls_TryAddr *try, void *context);
 int told_try(const char *text, size_t len, unsigned port, int family, ls_TryAddr *try, void *context);
 
 #define ls_gai_lookup told_lookup
 #define ls_gai_try told_try
+#define ls_gai_reverse told_reverse
+#define ls_gai_reach told_reach
+#define getnameinfo(...) name_of(__VA_ARGS__)
 #define getaddrinfo(...) resolve(__VA_ARGS__)
 #define freeaddrinfo(list) release(list)
 
@@ -45,6 +62,9 @@ int told_try(const char *text, size_t len, unsigned port, int family, ls_TryAddr
 
 #undef ls_gai_lookup
 #undef ls_gai_try
+#undef ls_gai_reverse
+#undef ls_gai_reach
+#undef getnameinfo
 #undef getaddrinfo
 #undef freeaddrinfo
 
@@ -87,7 +107,7 @@ static const char *at_guard(const char *text) {
 }
 
 static int lookup(const char *name, int family, struct addrinfo **list) {
-    return ls_gai_lookup(at_guard(name), strlen(name), family, list);
+    return ls_gai_lookup(at_guard(name), strlen(name), family, 0, list);
 }
 
 /* ---- look-ups ---- */
@@ -157,18 +177,18 @@ static void lengths(void **state) {
     Trier trier = { { 0 }, 0, { { 0 } } };
     (void)state;
     memset(name, 'a', sizeof name);
-    assert_int_equal(ls_gai_lookup(name, 0, AF_UNSPEC, &list), NONAME);
-    assert_int_equal(ls_gai_lookup(name, NI_MAXHOST, AF_UNSPEC, &list), ENAMETOOLONG);
-    assert_int_equal(ls_gai_lookup(name, sizeof name, AF_UNSPEC, &list), ENAMETOOLONG);
+    assert_int_equal(ls_gai_lookup(name, 0, AF_UNSPEC, 0, &list), NONAME);
+    assert_int_equal(ls_gai_lookup(name, NI_MAXHOST, AF_UNSPEC, 0, &list), ENAMETOOLONG);
+    assert_int_equal(ls_gai_lookup(name, sizeof name, AF_UNSPEC, 0, &list), ENAMETOOLONG);
     assert_int_equal(ls_gai_try(name, sizeof name, 80, AF_UNSPEC, try_one, &trier), ENAMETOOLONG);
     assert_int_equal(ls_gai_try(name, 0, 80, AF_UNSPEC, try_one, &trier), NONAME);
     assert_int_equal(trier.calls, 0);
     tell(EAI_AGAIN, 0, NULL);
-    assert_int_equal(told_lookup(name, 0, AF_UNSPEC, &list), NONAME);
-    assert_int_equal(told_lookup(name, NI_MAXHOST, AF_UNSPEC, &list), ENAMETOOLONG);
+    assert_int_equal(told_lookup(name, 0, AF_UNSPEC, 0, &list), NONAME);
+    assert_int_equal(told_lookup(name, NI_MAXHOST, AF_UNSPEC, 0, &list), ENAMETOOLONG);
     assert_int_equal(resolver.calls, 0);
     tell(EAI_NONAME, 0, NULL);
-    assert_int_equal(told_lookup(name, NI_MAXHOST - 1, AF_UNSPEC, &list), NONAME);
+    assert_int_equal(told_lookup(name, NI_MAXHOST - 1, AF_UNSPEC, 0, &list), NONAME);
     assert_int_equal(strlen(resolver.name), NI_MAXHOST - 1);
 }
 
@@ -308,7 +328,7 @@ static void a_name_is_asked_for_once_and_as_it_is(void **state) {
             assert_int_equal(resolver.flags, 0);
             assert_int_equal(resolver.lists_out, 0);
             tell(0, 0, &only);
-            assert_int_equal(told_lookup(at_guard(names[i]), strlen(names[i]), families[k], &list), 0);
+            assert_int_equal(told_lookup(at_guard(names[i]), strlen(names[i]), families[k], 0, &list), 0);
             assert_ptr_equal(list, &only);
             assert_string_equal(resolver.name, names[i]);
             assert_int_equal(resolver.family, families[k]);
@@ -325,14 +345,14 @@ static void why_a_look_up_failed(void **state) {
     for (i = 0; i < COUNT(codes); i++) {
         Trier trier = { { 0 }, 0, { { 0 } } };
         tell(codes[i], EIO, NULL);
-        assert_int_equal(told_lookup("name", 4, AF_UNSPEC, &list), LS_EAI(codes[i]));
+        assert_int_equal(told_lookup("name", 4, AF_UNSPEC, 0, &list), LS_EAI(codes[i]));
         assert_int_equal(told_try("name", 4, 9, AF_UNSPEC, try_one, &trier), LS_EAI(codes[i]));
         assert_int_equal(trier.calls, 0);
     }
     tell(EAI_SYSTEM, EMFILE, NULL);
-    assert_int_equal(told_lookup("name", 4, AF_UNSPEC, &list), EMFILE);
+    assert_int_equal(told_lookup("name", 4, AF_UNSPEC, 0, &list), EMFILE);
     tell(EAI_SYSTEM, 0, NULL); /* never 0, which would mean that there is a list */
-    assert_int_not_equal(told_lookup("name", 4, AF_UNSPEC, &list), 0);
+    assert_int_not_equal(told_lookup("name", 4, AF_UNSPEC, 0, &list), 0);
 }
 
 static void families_that_we_do_not_know_are_passed_over(void **state) {
@@ -370,6 +390,86 @@ static void the_last_failure_is_told_and_the_list_freed(void **state) {
     assert_int_equal(in6.sin6_port, 0);
 }
 
+/* ---- canonical names, and those of addresses ---- */
+
+static void a_canonical_name_where_it_is_asked_for(void **state) {
+    struct addrinfo first = item_of(AF_INET, &in4, NULL), *list = NULL;
+    (void)state;
+    tell(0, 0, &first);
+    assert_int_equal(told_lookup("name", 4, AF_INET, 0, &list), 0);
+    assert_int_equal(resolver.flags & AI_CANONNAME, 0);
+    assert_int_equal(told_lookup("name", 4, AF_INET, 1, &list), 0);
+    assert_int_not_equal(resolver.flags & AI_CANONNAME, 0);
+    if (!in_sandbox()) skip();
+    assert_int_equal(ls_gai_lookup("cafe", 4, AF_INET, 1, &list), 0);
+    assert_string_equal(list->ai_canonname, "db"); /* the first name of the line of hosts that has it */
+    freeaddrinfo(list);
+}
+
+static void names_of_addresses(void **state) {
+    static const struct {
+        const char *address, *name;
+    } rows[] = {
+        { "127.0.0.1", "localhost" }, { "::1", "localhost" },        { "127.0.0.2", "0xcafe.example" },
+        { "fd11::1", "global.example" }, { "192.0.2.1", "halfreachable.example" },
+    };
+    char name[NI_MAXHOST];
+    ls_Addr addr;
+    size_t i;
+    (void)state;
+    if (!in_sandbox()) skip();
+    for (i = 0; i < COUNT(rows); i++) {
+        assert_int_equal(ls_addr_parse(rows[i].address, strlen(rows[i].address), 0, &addr), 0);
+        assert_int_equal(ls_gai_reverse(&addr, name), 0);
+        assert_string_equal(name, rows[i].name);
+    }
+    assert_int_equal(ls_addr_parse("192.0.2.99", 10, 0, &addr), 0);
+    assert_true(LS_ISEAI(ls_gai_reverse(&addr, name)));
+}
+
+static void why_an_address_has_no_name(void **state) {
+    static const int codes[] = { EAI_NONAME, EAI_AGAIN, EAI_FAIL };
+    char name[NI_MAXHOST];
+    ls_Addr addr;
+    size_t i;
+    (void)state;
+    assert_int_equal(ls_addr_parse("::1", 3, 0, &addr), 0);
+    for (i = 0; i < COUNT(codes); i++) {
+        tell(codes[i], 0, NULL);
+        assert_int_equal(told_reverse(&addr, name), LS_EAI(codes[i]));
+        assert_true(resolver.family == AF_INET6 && resolver.flags == NI_NAMEREQD);
+    }
+    tell(EAI_SYSTEM, EMFILE, NULL);
+    assert_int_equal(told_reverse(&addr, name), EMFILE);
+    tell(0, 0, NULL);
+    assert_int_equal(told_reverse(&addr, name), 0);
+    assert_string_equal(name, "told");
+}
+
+/* ---- addresses that a socket of some family can take ---- */
+
+static void an_ipv6_socket_reaches_ipv4(void **state) {
+    struct addrinfo first = item_of(AF_INET, &in4, NULL);
+    Trier trier = { { 0 }, 0, { { 0 } } };
+    (void)state;
+    assert_int_equal(ls_gai_reach("1.2.3.4", 7, 80, AF_INET6, try_one, &trier), 0);
+    expect_seen(&trier, 0, "::ffff:1.2.3.4", 80);
+    assert_int_equal(ls_gai_reach("::1", 3, 80, AF_INET, try_one, &trier), EAFNOSUPPORT);
+    assert_int_equal(ls_gai_reach("/tmp/x", 6, 80, AF_INET, try_one, &trier), EAFNOSUPPORT);
+    assert_int_equal(ls_gai_reach("239.1.2.3%1", 11, 80, AF_INET, try_one, &trier), EINVAL);
+    assert_int_equal(trier.calls, 1);
+    tell(0, 0, &first);
+    assert_int_equal(told_reach("name", 4, 9, AF_INET, try_one, &trier), 0);
+    assert_int_equal(resolver.family, AF_INET);
+    expect_seen(&trier, 1, "0.0.0.0", 9);
+    tell(EAI_NONAME, 0, NULL);
+    assert_int_equal(told_reach("name", 4, 9, AF_INET, try_one, &trier), NONAME);
+    assert_int_equal(resolver.calls, 1);
+    assert_int_equal(told_reach("name", 4, 9, AF_INET6, try_one, &trier), NONAME);
+    assert_int_equal(resolver.calls, 3); /* IPv6, then IPv4 */
+    assert_int_equal(resolver.family, AF_INET);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST_OPEN(localhost_is_here),
@@ -385,6 +485,10 @@ int main(void) {
         TEST_OPEN(why_a_look_up_failed),
         TEST_OPEN(families_that_we_do_not_know_are_passed_over),
         TEST_OPEN(the_last_failure_is_told_and_the_list_freed),
+        TEST_OPEN(a_canonical_name_where_it_is_asked_for),
+        TEST_OPEN(names_of_addresses),
+        TEST_OPEN(why_an_address_has_no_name),
+        TEST_OPEN(an_ipv6_socket_reaches_ipv4),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

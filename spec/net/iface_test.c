@@ -48,10 +48,14 @@ static void told_freeifaddrs(struct ifaddrs *list) {
 int told_find(const char *text, size_t len, unsigned *index);
 int told_ipv4(unsigned index, struct in_addr *address);
 int told_having(const struct in_addr *address, unsigned *index);
+int told_hostname(char name[LS_IFACE_HOST]);
+size_t told_hardware(const unsigned char *bytes, size_t len, char text[LS_IFACE_TEXT]);
 
 #define ls_iface_find told_find
 #define ls_iface_address told_ipv4
 #define ls_iface_having told_having
+#define ls_iface_hardware told_hardware
+#define ls_iface_hostname told_hostname
 #define getifaddrs(list) told_getifaddrs(list)
 #define freeifaddrs(list) told_freeifaddrs(list)
 
@@ -60,6 +64,8 @@ int told_having(const struct in_addr *address, unsigned *index);
 #undef ls_iface_find
 #undef ls_iface_address
 #undef ls_iface_having
+#undef ls_iface_hardware
+#undef ls_iface_hostname
 #undef getifaddrs
 #undef freeifaddrs
 
@@ -155,6 +161,34 @@ static void what_keeps_the_list_from_us_is_told(void **state) {
     assert_int_equal(told.lists_out, 0);
 }
 
+static void hardware_addresses_fit_whatever_their_length(void **state) {
+    static const unsigned char zeros[8] = { 0 };
+    char *text = guarded(LS_IFACE_TEXT) - LS_IFACE_TEXT;
+    unsigned char bytes[255];
+    size_t len;
+    (void)state;
+    for (len = 0; len < sizeof bytes; len++) bytes[len] = (unsigned char)(0xf0 + len);
+    assert_int_equal(ls_iface_hardware(NULL, 0, text), 0);
+    assert_int_equal(ls_iface_hardware(zeros, sizeof zeros, text), 0);
+    assert_int_equal(ls_iface_hardware(bytes, 1, text), 2);
+    assert_string_equal(text, "f0");
+    assert_int_equal(ls_iface_hardware(bytes, 6, text), 17);
+    assert_string_equal(text, "f0:f1:f2:f3:f4:f5");
+    for (len = 1; len <= sizeof bytes; len++) {
+        size_t most = len < LS_IFACE_HARDWARE ? len : LS_IFACE_HARDWARE;
+        assert_int_equal(ls_iface_hardware(bytes, len, text), 3 * most - 1);
+        assert_int_equal(strlen(text), 3 * most - 1);
+    }
+}
+
+static void the_machine_has_a_name(void **state) {
+    char name[LS_IFACE_HOST], again[LS_IFACE_HOST];
+    (void)state;
+    assert_int_equal(ls_iface_hostname(name), 0);
+    assert_int_equal(gethostname(again, sizeof again), 0);
+    assert_string_equal(name, again);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST_OPEN(by_name),
@@ -163,6 +197,8 @@ int main(void) {
         TEST_OPEN(the_address_of_an_interface),
         TEST_OPEN(odd_records_are_passed_over),
         TEST_OPEN(what_keeps_the_list_from_us_is_told),
+        TEST_OPEN(hardware_addresses_fit_whatever_their_length),
+        TEST_OPEN(the_machine_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@ local datagrams = require "spec.soak.datagrams"
 local mistakes = require "spec.soak.mistakes"
 local others = require "spec.soak.others"
 local tasks = require "spec.soak.tasks"
+local tls = require "spec.soak.tls"
 local heap = require "heap" -- heap.c
 
 local SECONDS = assert(tonumber(arg[1]), "main.lua SECONDS [SEED]")
@@ -47,7 +48,7 @@ local function play(list)
   return function() return list[common.one_of(list.list)]() end
 end
 
-local acts = { streams, streams, streams, datagrams, datagrams, datagrams, mistakes, play(others), play(others),
+local acts = { streams, streams, streams, tls, datagrams, datagrams, datagrams, mistakes, play(others), play(others),
   play(tasks), play(tasks) }
 
 local function total()

@@ -1,8 +1,10 @@
--- Names, interfaces, options, pipes, garbage, and pollers that are closed while a task waits for them.
+-- Names, interfaces, options, sockets in steps, pipes, files, garbage, and pollers that are closed while a task waits
+-- for them.
 local lsocket = require "lsocket"
 local loop = require "lsocket.loop"
 local common = require "spec.soak.common"
 local process = require "spec.process"
+local sending = require "spec.sending"
 
 local did, chance, one_of = common.did, common.chance, common.one_of
 local names = common.sandbox and { "localhost", "db", "feed.example", "twofaced.example", "six.example" } or
@@ -39,7 +41,71 @@ function others.lookup()
     end
     did "lookup"
   end
-  assert(process.threads() <= 17)
+  assert(process.threads() <= 65) -- 64 beside this one, while names of those that were cancelled are asked for
+end
+
+-- Several tasks wait; each object of a signal is told. What it was sent twice meanwhile it may be told once.
+function others.signals()
+  local signals = assert(loop.signals("USR1", "USR2", "WINCH"))
+  local other = assert(lsocket.signals("USR1", "USR2", "WINCH"))
+  local seen, tasks = {}, {}
+  for i = 1, 3 do
+    tasks[i] = loop.spawn(function()
+      local name, _, symbol = signals:wait()
+      while name do
+        seen[name] = true
+        name, _, symbol = signals:wait()
+      end
+      assert(symbol == "ECANCELED" or symbol == "EBADF", symbol) -- it was closed while this task waited, or before
+    end)
+  end
+  local sent = one_of { "USR1", "USR2", "WINCH" }
+  sending.raise(sent, sent)
+  common.eventually(function() return seen[sent] or false end)
+  common.wait(other, "r")
+  if chance(2) then assert(common.eventually(function() return other:next() == sent end)) end
+  if chance(2) then assert(other:close()) end
+  assert(signals:close())
+  for i = 1, 3 do tasks[i]:join() end
+  did "signals"
+end
+
+function others.reverse()
+  assert(loop.reverse(one_of { "127.0.0.1", "::1" }))
+  local lookup = assert(lsocket.lookup { name = one_of(names), canonical = true })
+  common.wait(lookup, "r")
+  assert(chance(2) and lookup:cancel() or assert(lookup:result()).canonical)
+  did("names of addresses", 2)
+end
+
+-- A connection, step by step, and datagrams that go to one peer after the other.
+function others.steps()
+  local server, client = assert(lsocket.socket { reuseaddr = true }), assert(lsocket.socket())
+  assert(server:bind("127.0.0.1", 0) and server:listen())
+  local port = server:info("socket").port
+  assert(client:connect("127.0.0.1", port))
+  common.wait(server, "r")
+  local peer = assert(server:accept())
+  common.fails("EISCONN", client:connect("127.0.0.1", port))
+  common.fails("EINVAL", server:bind("127.0.0.1", 0))
+  assert(client:send "x" and peer:wait("r", 60) == "r" and peer:recv() == "x")
+  local sock = assert(lsocket.socket("udp", "unix"))
+  if sock:bind "@" then -- of the system's choice
+    assert(sock:connect(sock:info("socket").addr) and sock:send "to itself" and sock:recv() == "to itself")
+    assert(sock:connect())
+  end
+  for _, one in ipairs { client, server, peer, sock } do assert(one:close()) end
+  did "sockets in steps"
+end
+
+-- A file of Lua's and the socket that has a copy of its descriptor.
+function others.file()
+  local file = assert(io.tmpfile())
+  local sock = assert(lsocket.fromfd(file))
+  assert(sock:send "text" == 4)
+  if chance(2) then assert(file:close()) end
+  if chance(2) then assert(sock:close()) end
+  did "files as sockets"
 end
 
 function others.interfaces()
@@ -149,6 +215,7 @@ function others.collect()
 end
 
 -- The names of those to choose from.
-others.list = { "resolve", "lookup", "interfaces", "options", "pipe", "closed", "garbage", "collect" }
+others.list = { "resolve", "lookup", "reverse", "signals", "steps", "file", "interfaces", "options", "pipe", "closed",
+  "garbage", "collect" }
 
 return others

@@ -156,10 +156,10 @@ local reads = {}
 function reads.some(from) return from:readsome(chance(2) and math.random(1000) or nil) end
 function reads.count(from) return from:read(math.random(3000)) end
 function reads.line(from) return from:read "L" end
-function reads.record(from, rest) -- the delimiter is not given, but at the end
+function reads.record(from) -- without the delimiter, unless the end or a failure has cut the record off: true
   local record, message, name = from:readuntil "\0"
   if not record then return record, message, name end
-  return #record < rest and record .. "\0" or record
+  return message == true and record or record .. "\0"
 end
 
 local read_names = { "some", "count", "line", "record" }

@@ -18,10 +18,12 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -30,7 +32,8 @@ enum {
     SENDFILE, SETSOCKOPT, GETSOCKOPT, GETSOCKNAME, GETPEERNAME, EPOLL_CREATE1, EPOLL_CTL, EPOLL_WAIT, POLL, GETADDRINFO,
     GETIFADDRS, PTHREAD_CREATE, EVENTFD, PIPE, PIPE2, FCNTL, IOCTL, CLOSE, SOCKETPAIR, SHUTDOWN, READ, READV, WRITEV,
     PREAD, CHMOD, FCHMOD, UNLINK, FCNTL_DUPFD, FCNTL_SETFL, SETSOCKOPT_ALL, GETSOCKOPT_EXTRA,
-    EPOLL_CTL_REMOVE, WRITE, CALLS
+    EPOLL_CTL_REMOVE, EPOLL_CTL_CHECK, EPOLL_CTL_TIMER, TIMERFD_CREATE, TIMERFD_SETTIME, WRITE, GETNAMEINFO,
+    GETHOSTNAME, IO_URING_SETUP, IO_URING_REGISTER, IO_URING_ENTER, MMAP, MADVISE, CALLS
 };
 
 #define RECEIVE EAGAIN, EBADF, ECONNREFUSED, ECONNRESET, EFAULT, EINTR, EINVAL, ENOMEM, ENOTCONN, ENOTSOCK, ETIMEDOUT
@@ -70,11 +73,18 @@ const Call fault_calls[] = {
     [GETPEERNAME] = { "getpeername", { EBADF, EFAULT, EINVAL, ENOBUFS, ENOTCONN, ENOTSOCK } },
     [EPOLL_CREATE1] = { "epoll_create1", { EINVAL, EMFILE, ENFILE, ENOMEM } },
     [EPOLL_CTL] = { "epoll_ctl", { EBADF, EEXIST, EINVAL, ELOOP, ENOENT, ENOMEM, ENOSPC, EPERM } },
+    [EPOLL_CTL_CHECK] = { "epoll_ctl(ONESHOT)", { EINVAL, ENOMEM, EPERM } },
     [EPOLL_CTL_REMOVE] = { "epoll_ctl(DEL)", { EBADF, EINVAL, ENOENT, ENOMEM, EPERM } },
+    [EPOLL_CTL_TIMER] = { "epoll_ctl(timer)", { ENOMEM, ENOSPC } },
+    [TIMERFD_CREATE] = { "timerfd_create", { EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM } },
+    [TIMERFD_SETTIME] = { "timerfd_settime", { EBADF, EINVAL } },
     [EPOLL_WAIT] = { "epoll_wait", { EBADF, EFAULT, EINTR, EINVAL } },
     [POLL] = { "poll", { EFAULT, EINTR, EINVAL, ENOMEM } },
     [GETADDRINFO] = { "getaddrinfo", { EAI_ADDRFAMILY, EAI_AGAIN, EAI_BADFLAGS, EAI_FAIL, EAI_FAMILY, EAI_MEMORY,
                                        EAI_NODATA, EAI_NONAME, EAI_SERVICE, EAI_SOCKTYPE, EAI_SYSTEM } },
+    [GETNAMEINFO] = { "getnameinfo", { EAI_AGAIN, EAI_BADFLAGS, EAI_FAIL, EAI_FAMILY, EAI_MEMORY, EAI_NONAME,
+                                       EAI_SYSTEM } },
+    [GETHOSTNAME] = { "gethostname", { EFAULT, EINVAL, ENAMETOOLONG, EPERM } },
     [GETIFADDRS] = { "getifaddrs", { EACCES, EMFILE, ENFILE, ENOBUFS, ENOMEM, EINVAL } },
     [PTHREAD_CREATE] = { "pthread_create", { EAGAIN, EINVAL, EPERM } },
     [EVENTFD] = { "eventfd", { EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM } },
@@ -94,6 +104,11 @@ const Call fault_calls[] = {
     [PREAD] = { "pread", { EAGAIN, EBADF, EFAULT, EINTR, EINVAL, EIO, EISDIR, ENXIO, EOVERFLOW, ESPIPE } },
     [CHMOD] = { "chmod", { EACCES, EIO, ELOOP, ENOENT, ENOMEM, EPERM, EROFS } },
     [FCHMOD] = { "fchmod", { EBADF, EIO, EPERM, EROFS } },
+    [IO_URING_SETUP] = { "io_uring_setup", { EFAULT, EINVAL, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM } },
+    [IO_URING_REGISTER] = { "io_uring_register", { EEXIST, EFAULT, EINVAL, ENOMEM } },
+    [IO_URING_ENTER] = { "io_uring_enter", { EAGAIN, EBADF, EBUSY, EEXIST, EFAULT, EINTR, EINVAL, ENXIO, EOPNOTSUPP } },
+    [MMAP] = { "mmap", { EAGAIN, ENFILE, ENOMEM } },
+    [MADVISE] = { "madvise", { EAGAIN, ENOMEM } },
     [UNLINK] = { "unlink", { EACCES, EBUSY, EIO, ENOENT, ENOMEM, EPERM, EROFS } },
 };
 const int fault_call_count = CALLS;
@@ -105,7 +120,7 @@ static long seen[CALLS], nth, failures, threads;
 static int target, planned_error, bad_close, random_on;
 static uint64_t state; /* of the random numbers */
 
-int fault_is_gai(int call) { return call == GETADDRINFO; }
+int fault_is_gai(int call) { return call == GETADDRINFO || call == GETNAMEINFO; }
 
 void fault_plan(int call, long number, int error) {
     memset(seen, 0, sizeof seen);
@@ -285,7 +300,7 @@ static size_t cut(int fd, size_t size) { return has_no_datagrams(fd) ? shorter(s
 
 ssize_t recv(int fd, void *data, size_t size, int flags) {
     DISTURB(RECV, 1);
-    return syscall(SYS_recvfrom, fd, data, cut(fd, size), flags, NULL, NULL);
+    return syscall(SYS_recvfrom, fd, data, cut(fd, size), flags, (void *)NULL, (void *)NULL);
 }
 
 ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *addr, socklen_t *len) {
@@ -314,7 +329,7 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct
 
 ssize_t send(int fd, const void *data, size_t size, int flags) {
     DISTURB(SEND, 1);
-    return syscall(SYS_sendto, fd, data, cut(fd, size), flags, NULL, 0);
+    return syscall(SYS_sendto, fd, data, cut(fd, size), flags, (void *)NULL, 0);
 }
 
 ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *addr, socklen_t len) {
@@ -452,23 +467,35 @@ int epoll_create1(int flags) {
     return (int)syscall(SYS_epoll_create1, flags);
 }
 
+int timerfd_create(int clock, int flags) {
+    FAIL(TIMERFD_CREATE);
+    return (int)syscall(SYS_timerfd_create, clock, flags);
+}
+
+int timerfd_settime(int fd, int flags, const struct itimerspec *new_value, struct itimerspec *old_value) {
+    FAIL(TIMERFD_SETTIME);
+    return (int)syscall(SYS_timerfd_settime, fd, flags, new_value, old_value);
+}
+
 int epoll_ctl(int fd, int operation, int other, struct epoll_event *event) {
-    FAIL(operation == EPOLL_CTL_DEL ? EPOLL_CTL_REMOVE : EPOLL_CTL);
+    FAIL(operation == EPOLL_CTL_DEL ? EPOLL_CTL_REMOVE :
+         event->data.u64 == UINT64_MAX ? EPOLL_CTL_TIMER :
+         operation == EPOLL_CTL_MOD && event->events & EPOLLONESHOT ? EPOLL_CTL_CHECK : EPOLL_CTL);
     return (int)syscall(SYS_epoll_ctl, fd, operation, other, event);
 }
 
 int epoll_wait(int fd, struct epoll_event *events, int room, int timeout) {
     DISTURB(EPOLL_WAIT, 0);
-    return (int)syscall(SYS_epoll_pwait, fd, events, room, timeout, NULL, (size_t)8);
+    return (int)syscall(SYS_epoll_pwait, fd, events, room, timeout, (void *)NULL, (size_t)8);
 }
 
 int poll(struct pollfd *fds, nfds_t count, int timeout) {
     struct timespec time = { timeout / 1000, timeout % 1000 * 1000000L };
     DISTURB(POLL, 0);
-    return (int)syscall(SYS_ppoll, fds, count, timeout < 0 ? NULL : &time, NULL, (size_t)8);
+    return (int)syscall(SYS_ppoll, fds, count, timeout < 0 ? NULL : &time, (void *)NULL, (size_t)8);
 }
 
-/* ---- what the C library does with several calls ---- */
+/* ---- rings ---- */
 
 /* The function that this file stands in front of. */
 static void *original(const char *name) {
@@ -479,12 +506,63 @@ static void *original(const char *name) {
     return found;
 }
 
+/* What calls of the kernel have no function of their own: those of rings, and all that is made here. It takes six
+   arguments from those who give fewer, too: what is beyond is any memory of the caller. */
+__attribute__((no_sanitize_address)) long syscall(long number, ...) {
+    static long (*make)(long, ...);
+    long arguments[6];
+    va_list rest;
+    int i;
+    va_start(rest, number);
+    for (i = 0; i < 6; i++) arguments[i] = va_arg(rest, long);
+    va_end(rest);
+    if (!make) {
+        void *found = original("syscall");
+        memcpy(&make, &found, sizeof make);
+    }
+    if (number == SYS_io_uring_setup) FAIL(IO_URING_SETUP);
+    if (number == SYS_io_uring_register) FAIL(IO_URING_REGISTER);
+    if (number == SYS_io_uring_enter) DISTURB(IO_URING_ENTER, 0);
+    return make(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+}
+
+/* Of a file, as the queues of a ring are: Lua has memory of the other kind. */
+void *mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset) {
+    int error = fd >= 0 ? due(MMAP) : 0;
+    if (error) return errno = error, MAP_FAILED;
+    return (void *)syscall(SYS_mmap, at, size, protection, flags, fd, offset);
+}
+
+int madvise(void *at, size_t size, int advice) {
+    FAIL(MADVISE);
+    return (int)syscall(SYS_madvise, at, size, advice);
+}
+
+/* ---- what the C library does with several calls ---- */
+
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **list) {
     int (*ask)(const char *, const char *, const struct addrinfo *, struct addrinfo **), error = due(GETADDRINFO);
     void *found = original("getaddrinfo");
     memcpy(&ask, &found, sizeof ask);
     if (error == EAI_SYSTEM) errno = EIO;
     return error ? error : ask(name, service, hints, list);
+}
+
+int getnameinfo(const struct sockaddr *addr, socklen_t len, char *host, socklen_t room, char *service,
+                socklen_t service_room, int flags) {
+    int (*ask)(const struct sockaddr *, socklen_t, char *, socklen_t, char *, socklen_t, int), error = due(GETNAMEINFO);
+    void *found = original("getnameinfo");
+    memcpy(&ask, &found, sizeof ask);
+    if (error == EAI_SYSTEM) errno = EIO;
+    return error ? error : ask(addr, len, host, room, service, service_room, flags);
+}
+
+int gethostname(char *name, size_t room) {
+    int (*ask)(char *, size_t);
+    void *found = original("gethostname");
+    memcpy(&ask, &found, sizeof ask);
+    FAIL(GETHOSTNAME);
+    return ask(name, room);
 }
 
 int getifaddrs(struct ifaddrs **list) {

@@ -35,8 +35,6 @@ local function udp(t, ls) return t.quietly(make_udp, ls) end
 
 local function pair(t, ls, type) return t.quietly(ls.pair, type) end
 
-local function path() return os.tmpname() end -- of a file that is there
-
 -- Receives so many bytes of a stream.
 local function receive(t, sock, count)
   local text = ""
@@ -52,178 +50,10 @@ end
 
 -- ---- opening ----
 
-add("open", function()
-  package.loaded.lsocket = nil
-  require "lsocket"
-end)
-
-add("bind tcp", function(t, ls)
-  local listener = t.must(ls, "bind", "tcp", HERE, 0, 3)
-  local info = t.must(listener, "info")
-  t.check(info.listening and info.type == "tcp" and info.family == "inet", "info is wrong")
-  t.must(listener, "close")
-end)
-
-add("bind by name", function(t, ls)
-  local listener = t.must(ls, "bind", { address = HERE, port = 0, backlog = 7, inherit = true, rcvbuf = 20000 })
-  t.check(t.must(listener, "getopt", "rcvbuf"), "no buffer")
-  t.must(listener, "close")
-end)
-
-add("bind to both families", function(t, ls)
-  t.must(t.must(ls, "bind", { family = "inet6", address = "::1", port = 0, v6only = true }), "close")
-  t.must(t.must(ls, "bind", "udp", 0), "close")
-end)
-
-add("bind to a path", function(t, ls)
-  t.instead("socket connect unlink", "EADDRINUSE") -- nobody knows then whether the file is a dead socket's
-  t.silent "fchmod" -- which not every system has; chmod(2) follows
-  local where = path()
-  os.remove(where)
-  t.must(t.must(ls, "bind", { address = where, mode = "600" }), "close")
-  local listener = t.must(ls, "bind", { address = where, unlink = true, mode = "660" })
-  if t.spoils("bind", "EADDRINUSE") or t.spoils("connect", "ECONNREFUSED") then t.silent "bind connect" end
-  if listener then
-    local client = t.must(ls, "connect", where)
-    t.check(t.io(listener, "r", "accept"), "nobody came")
-    t.must(client, "close")
-  end
-  os.remove(where)
-end)
-
-add("connect", function(t, ls)
-  local listener = t.quietly(ls.bind, HERE, 0)
-  local client = t.must(ls, "connect", HERE, port_of(listener))
-  local server, address, port = t.io(listener, "r", "accept")
-  t.check(server and address == HERE and port, "accept is wrong")
-  t.check(torture.wait(client:getfd(), "w"), "the connection is not made")
-  t.must(client, "status")
-  t.check(t.must(client, "info", "peer").addr == HERE, "peer is wrong")
-  t.check(t.must(server, "info", "socket").addr == HERE, "socket is wrong")
-  t.must(client, "close")
-  t.must(server, "close")
-end)
-
-add("connect by name", function(t, ls)
-  local listener = t.quietly(ls.bind, HERE, 0)
-  t.must(ls, "connect", { address = NAME, port = port_of(listener), family = "inet", sndbuf = 20000,
-    localaddress = HERE, localport = 0 })
-  t.must(ls, "connect", "udp", NAME, 9)
-end)
-
-add("a refused connection", function(t, ls)
-  local keeper = t.quietly(ls.connect, "udp", HERE, 9)
-  local sock = t.must(ls, "connect", "udp", HERE, port_of(keeper))
-  t.io(sock, "w", "send", "nobody is there")
-  t.check(torture.wait(sock:getfd(), "r"), "nothing happens")
-  t.fails("ECONNREFUSED", sock, "status")
-end)
-
-add("multicast", function(t, ls)
-  local group = "239.1.2.3"
-  local sock = t.must(ls, "bind", "mcast", group .. "%lo", 0)
-  t.must(sock, "join", "239.1.2.4", "lo")
-  t.must(sock, "leave", "239.1.2.4", "lo")
-  t.must(sock, "join", "239.1.2.5", HERE, HERE)
-  t.must(sock, "leave", "239.1.2.5", HERE, HERE)
-  t.must(ls, "connect", "mcast", group .. "%lo", port_of(sock), 1)
-  local other = t.must(ls, "bind", { type = "udp", address = "::", port = 0 })
-  t.must(other, "join", "ff15::1", 1)
-  t.must(other, "leave", "ff15::1", 1)
-end)
-
--- ---- descriptors ----
-
-add("pair", function(t, ls)
-  for _, type in ipairs{ "tcp", "udp", "seqpacket" } do
-    local a, b = t.must(ls, "pair", type)
-    send_all(t, a, type)
-    t.check(receive(t, b, #type) == type, "received something else")
-    t.must(a, "shutdown", "w")
-    t.must(a, "close")
-    t.must(b, "close")
-  end
-end)
-
--- What is no socket, or not told to be one, is written and read like a file; an end may be unknown.
-local function allow_unknown(t)
-  if t.spoils("getsockopt", "ENOTSOCK") then t.silent "getsockopt" end
-  if t.spoils("getsockname", "EINVAL") then t.silent "getsockname" end
-  if t.spoils("getpeername", "EINVAL ENOTCONN") then t.silent "getpeername" end
-end
-
--- A descriptor that could not be adopted is still the caller's.
-local function adopt(t, ls, fd)
-  local ok, sock = pcall(t.must, ls, "fromfd", fd)
-  allow_unknown(t)
-  if ok then return sock end
-  torture.close(fd)
-  error(sock, 0)
-end
-
-add("descriptors", function(t, ls)
-  local a, b = pair(t, ls)
-  local copy = t.must(a, "dup")
-  t.must(copy, "inherit")
-  t.must(copy, "inherit", false)
-  local fd = t.must(copy, "detach")
-  local again = adopt(t, ls, fd)
-  t.check(again:getfd() == fd, "another descriptor")
-  send_all(t, again, "passed on")
-  t.check(receive(t, b, 9) == "passed on", "received something else")
-  t.must(again, "close")
-  t.must(a, "close")
-  fd = b:getfd()
-  t.must(b, "setfd", -1)
-  torture.close(fd)
-  t.check(b:getfd() == -1, "setfd is wrong")
-end)
-
-add("pipes", function(t, ls)
-  local r, w = torture.pipe()
-  local reader, writer = t.quietly(ls.fromfd, r), t.quietly(ls.fromfd, w)
-  send_all(t, writer, "through")
-  t.check(receive(t, reader, 7) == "through", "received something else")
-  send_all(t, writer, { "in ", ("p"):rep(100), "ieces" }, 108)
-  t.check(receive(t, reader, 108) == "in " .. ("p"):rep(100) .. "ieces", "received something else")
-  t.must(writer, "close")
-  t.must(reader, "close")
-end)
-
-add("a pipe from its descriptor", function(t, ls)
-  t.room()
-  local r, w = torture.pipe()
-  torture.close(w)
-  local reader = adopt(t, ls, r)
-  t.check(t.must(reader, "info").type == "pipe", "no pipe")
-  t.must(reader, "close")
-end)
-
-add("what systemd passes", function(t, ls)
-  t.room()
-  torture.pass()
-  local ok, sockets, names = pcall(t.may, ls, "listenfds")
-  allow_unknown(t)
-  if ok and sockets then
-    t.check(#sockets == 2 and names[1] == "one" and names[2] == "two", "passed wrongly")
-    sockets[1]:close()
-    sockets[2]:close()
-  else
-    t.quietly(collectgarbage)
-    torture.close(3)
-    torture.close(4)
-    if not ok then error(sockets, 0) end
-  end
-end)
-
-add("shutdown", function(t, ls)
-  local client, server = tcp(t, ls)
-  t.must(client, "shutdown", "w")
-  t.check(t.io(server, "r", "recv") == nil, "no end")
-  send_all(t, server, "still here")
-  t.check(receive(t, client, 10) == "still here", "received something else")
-  t.must(server, "shutdown")
-end)
+assert(loadfile "spec/torture/opening.lua")(add, {
+  HERE = HERE, NAME = NAME, port_of = port_of, tcp = tcp, pair = pair, receive = receive,
+  send_all = send_all,
+})
 
 -- ---- streams ----
 
@@ -316,7 +146,8 @@ add("a buffer", function(t, ls)
   t.check(t.must(buffer, "line") == "one" and t.must(buffer, "line", true) == "two\n", "another line")
   local next_line, state = t.must(buffer, "lines")
   t.check(next_line(state) == "three" and next_line(state) == nil, "another line")
-  t.check(t.must(buffer, "upto", "::", 10) == "head", "another record")
+  t.check(t.must(buffer, "peek", 5) == "head:", "it shows something else")
+  t.check(t.must(buffer, "upto", "::", 10, true) == "head::", "another record")
   t.check(t.must(buffer, "take", 70001) == false and #t.must(buffer, "take", 60000) == 60000, "other bytes")
   t.must(buffer, "append", "end")
   t.check(#t.must(buffer, "some", 5000) == 5000 and #t.must(buffer, "some") == 5003, "other bytes")
@@ -376,7 +207,9 @@ add("batches in segments", function(t, ls)
     if #out == 0 then break end
     if not t.may(sender, "sendmany", out) then torture.wait(sender:getfd(), "w") end
   end
-  if t.spoils("sendmmsg", "EINVAL EMSGSIZE ENOBUFS") then t.silent "sendmmsg" end -- they do, too
+  for _, call in ipairs { "send", "sendmmsg" } do
+    if t.spoils(call, "EINVAL EMSGSIZE ENOBUFS") then t.silent(call) end -- they do, too
+  end
   t.check(#out == 0, "not sent")
   if t.may(receiver, "recvmany", back) then t.check(#t.must(back, "get", 1) == 100, "another datagram") end
 end)
@@ -491,6 +324,69 @@ end
 add("epoll", poll_with "epoll")
 add("poll", poll_with "poll")
 
+-- A ring, if there may be one here.
+local function ring_of(t, ls)
+  local found = t.quietly(ls.ring)
+  if not found then return end
+  t.quietly(found.close, found)
+  return t.must(ls, "ring")
+end
+
+-- Waits until so many requests have ended: what they have come to, by value.
+local function ends(t, ring, count)
+  local received, data, sent, counts, all = {}, {}, {}, {}, {}
+  for _ = 1, 100 do
+    if count <= 0 then return all end
+    local r, s = t.must(ring, "wait", 5, received, data, sent, counts)
+    for i = 1, r do all[received[i]] = data[i] end
+    for i = 1, s do all[sent[i]] = counts[i] end
+    count = count - r - s
+  end
+  error("requests do not end", 2)
+end
+
+add("a ring", function(t, ls)
+  local ring = ring_of(t, ls)
+  if not ring then return end
+  local a, b = pair(t, ls)
+  t.must(ring, "receive", a, "in")
+  t.must(ring, "send", b, "out", "some", " bytes")
+  local all = ends(t, ring, 2)
+  t.check(all["in"] == "some bytes" and all.out == true, "not received")
+  t.must(ring, "poll", a, "in")
+  t.must(ring, "submit")
+  t.check(ring:busy(a) and not ring:remove(a), "no request")
+  t.check(t.must(ring, "cancel", a, "r").name == "ECANCELED", "not cancelled")
+  t.check(ring:remove(a) and #ring == 0, "there are requests")
+  local listener = t.quietly(ls.bind, HERE, 0)
+  t.must(ring, "accept", listener, "listener")
+  local client = t.quietly(ls.connect, HERE, port_of(listener))
+  local server = ends(t, ring, 1).listener
+  t.quietly(client.send, client, "x")
+  t.check(receive(t, server, 1) == "x", "not accepted")
+  t.check(t.must(ring, "cancel", listener, "r").name == "ECANCELED", "not cancelled")
+  t.must(ring, "close")
+end)
+
+-- Sockets and the ring are closed with all kinds of requests; another ring is left to the collector.
+add("a ring that is closed", function(t, ls)
+  t.silent "io_uring_enter"
+  for i = 1, 2 do
+    local ring = ring_of(t, ls)
+    if not ring then return end
+    local a, b = pair(t, ls)
+    local _, server, listener = tcp(t, ls)
+    t.must(ring, "accept", listener, "listener")
+    t.must(ring, "receive", a, "in")
+    t.must(ring, "send", a, "in", "x")
+    t.must(ring, "poll", b, "b", "r")
+    t.must(ring, "receive", server, "server")
+    if i == 1 then t.may(ring, "submit") end
+    t.must(a, "close")
+    if i == 1 then t.must(ring, "close") end
+  end
+end)
+
 add("a poller of many", function(t, ls)
   local poller = t.must(ls, "poller", "poll")
   local list = {}
@@ -534,6 +430,24 @@ add("lookups that nobody waits for", function(t, ls)
   t.check(#t.must(t.must(ls, "lookup", HERE), "result") == 1, "no address")
 end)
 
+add("names of addresses", function(t, ls)
+  for _, arguments in ipairs { { address = HERE }, { name = NAME, canonical = true } } do
+    local lookup = t.may(ls, "lookup", arguments)
+    if lookup then
+      t.must(lookup, "getfd")
+      await(t, lookup)
+      local found = t.may(lookup, "result")
+      t.check(not found or arguments.address and found == "localhost" or found.canonical, "another name")
+      t.must(lookup, "cancel")
+    end
+  end
+end)
+
+add("addresses in bytes", function(t, ls)
+  t.check(t.must(ls, "toaddress", t.must(ls, "tobytes", HERE)) == HERE, "another address")
+  t.check(#t.must(ls, "gethostname") > 0 and ls.time() > 0, "no name")
+end)
+
 add("now", function(t, ls)
   t.check(not ls.now or ls.now() <= ls.now(), "the time goes backwards")
 end)
@@ -567,22 +481,90 @@ local function talk(loop)
   loop.sleep(0.001)
   if torture.call ~= "write" then assert(loop.resolve(NAME)) end -- or it waits for a bell that does not ring
   local line, message = task:join()
-  server:close()
+  local silent = loop.connect(HERE, port)
+  loop.sleep(0.001)
+  server:close(0) -- which cuts it off
+  if silent then silent:close() end
   if not line then error(message or "cut off", 0) end
   assert(line == "two", "another line")
 end
 
+-- The same of records and descriptors, by wrapped sockets.
+local function answer(far)
+  for _ = 1, 3 do
+    local data = far:recv()
+    if not data or not far:send(data) then return end
+  end
+  far:sendfds(assert(far:recvfds()))
+end
+
+local function trade(loop, ls)
+  local a, b = assert(ls.pair "seqpacket")
+  local near, far = assert(loop.wrap(a)), assert(loop.wrap(b))
+  local task = loop.spawn(function()
+    loop.pcall(answer, far)
+    far:close()
+  end)
+  for _ = 1, 3 do
+    assert(near:send "record")
+    assert(near:recv() == "record", "another record")
+  end
+  assert(near:sendfds("2", { near, far }))
+  local data, list = near:recvfds()
+  assert(data == "2" and #list == 2, "other descriptors")
+  task:join()
+  near:close()
+end
+
 add("the loop", function(t)
   t.silent "epoll_ctl(DEL)" -- of what is closed
+  t.in_loop(talk)
+end)
+
+-- Where a ring cannot be made, or the kernel does not know it any more, the poller is used.
+add("the loop with a ring", function(t)
+  t.silent "epoll_ctl(DEL) io_uring_setup io_uring_register io_uring_enter"
   local loop = t.quietly(require, "lsocket.loop")
-  function loop.onerror() end
-  -- What was told to one task may have been no more than the end of the stream to the next.
-  local ok, problem = pcall(loop.run, loop.deadline, 3, talk, loop)
-  if ok or torture.mode == "plain" or not torture.fired() then
-    if not ok then error(problem, 0) end
-  elseif torture.mode == "alloc" then
-    error "not enough memory, in a task"
+  t.quietly(loop.engine, "ring")
+  t.in_loop(talk)
+end)
+
+add("wrapped sockets", function(t, ls)
+  t.silent "epoll_ctl(DEL) getsockopt getsockname getpeername fcntl fcntl(F_SETFL)" -- of descriptors on their way
+  t.in_loop(trade, ls)
+end)
+
+-- What a client asks for at the edges of a stream.
+local function serve_file(file)
+  return function(client)
+    local size = assert(client:readexactly(1)):byte()
+    assert(client:peek(size) == ("x"):rep(size) and client:buffered() >= size)
+    assert(client:readuntil("\n", nil, true) == ("x"):rep(size) .. "\n")
+    assert(client:sendfile(file, 0, 3000) == 3000)
   end
+end
+
+local function fetch_file(loop, file, patience)
+  local server = assert(loop.serve(HERE, 0, serve_file(file), { grace = 1, timeout = patience }))
+  local client = assert(loop.connect(HERE, server:info("socket").port))
+  client:settimeout(patience)
+  assert(client:write("\5xxxxx\n", ("unread"):rep(1000)))
+  local data = client:readexactly(3000)
+  client:close(1)
+  server:close(1)
+  loop.sleep(0.001)
+  assert(data == ("f"):rep(3000), "the data is another")
+end
+
+add("the edges of a stream", function(t)
+  local file = t.quietly(io.tmpfile)
+  t.quietly(function()
+    file:write(("f"):rep(3000))
+    file:flush()
+  end)
+  local ok, problem = pcall(t.in_loop, fetch_file, file, t.patience() / 2)
+  t.quietly(file.close, file)
+  if not ok then error(problem, 0) end
 end)
 
 -- Nothing fails here: it is about what main.c finds left when it has closed the state under all this.
@@ -597,6 +579,8 @@ local function leave_alive(ls)
   loop.spawn(loop.deadline, 1000, loop.resolve, NAME)
   local server = assert(loop.serve(HERE, 0, function(client) return client:read() end))
   loop.spawn(loop.connect, HERE, server:info("socket").port)
+  local wrapped = loop.wrap((assert(ls.pair "seqpacket")))
+  for _ = 1, 2 do loop.spawn(wrapped.recv, wrapped) end
   for _ = 1, 10 do assert(loop.step(0)) end
   local poller, a, b = assert(ls.poller()), assert(ls.pair())
   assert(poller:add(a, "rw") and poller:add(b, "w") and poller:wait(5))
@@ -606,6 +590,12 @@ local function leave_alive(ls)
   return { server, poller, buffer, ls.batch(10), lookups }
 end
 
-add("everything alive", function(t, ls) t.alive = t.quietly(leave_alive, ls) end)
+add("everything alive", function(t, ls)
+  t.alive = t.quietly(leave_alive, ls)
+  t.silent "getaddrinfo" -- threads may only now begin with what is left to nobody
+end)
+
+dofile "spec/torture/between.lua"(add)
+dofile "spec/torture/luasocket.lua"(add, tcp, port_of)
 
 return scenarios

@@ -35,10 +35,16 @@ end
 local makers = {
   function() return ls.bind("udp", "127.0.0.1", 0) end,
   function() return ls.poller() end,
+  function() return (ls.ring()) end,
   function() return ls.batch(1) end,
   function() return ls.lookup("127.0.0.1") end,
   function() return ls.buffer and ls.buffer() end,
+  function() return ls.signals("USR1") end,
 }
+
+-- What lib/ alone calls.
+local hidden = { "__write", "__wait", "__drop", "__send", "__accept", "__select", "__receive", "__rest", "__gone",
+  "__limit" }
 
 local function watch_all()
   for _, make in ipairs(makers) do
@@ -46,6 +52,9 @@ local function watch_all()
     if object then
       local metatable = getmetatable(object)
       watch(metatable.__index, metatable.__type .. ":")
+      for _, name in ipairs(hidden) do
+        if metatable[name] then metatable[name] = watched(metatable.__type .. ":" .. name, metatable[name]) end
+      end
       if object.close then object:close() end
     end
   end
@@ -56,7 +65,8 @@ end
 
 -- What a call tells other than the errno: "call error" -> the name that the library gives.
 local told = {
-  ["getaddrinfo EAI_SYSTEM"] = "EIO", -- what errno says then
+  ["io_uring_setup EINVAL"] = "ENOSYS", ["io_uring_register EINVAL"] = "ENOSYS", -- an older kernel
+  ["getaddrinfo EAI_SYSTEM"] = "EIO", ["getnameinfo EAI_SYSTEM"] = "EIO", -- what errno says then
 }
 
 -- What is told instead in this scenario, by call.
@@ -76,12 +86,17 @@ allow("made again", "EINTR", "send sendto sendmsg sendmmsg sendfile write writev
 allow("result answers all the same", "EAGAIN EBADF EDESTADDRREQ EDQUOT EFAULT EFBIG EINVAL EIO ENOSPC EPERM EPIPE",
   "write")
 allow("goes on by itself", "EINPROGRESS EINTR", "connect")
+allow("told only where nothing is ready", "EINTR", "poll epoll_wait")
 allow("the descriptor is gone", "EINTR", "close")
 allow("closed by the collector, or after another failure", "EIO ENOSPC EDQUOT", "close")
 allow("no socket: read and written as a file", "ENOTSOCK", "recv recvfrom send sendmsg")
 allow("read instead", "EINVAL", "sendfile")
 allow("the kernel's set and ours agree already", "EEXIST ENOENT", "epoll_ctl")
 allow("closing took it out already", "EBADF ENOENT", "epoll_ctl(DEL)")
+allow("waits with a time instead", "EBADF EINVAL EMFILE ENFILE ENODEV ENOMEM ENOSPC",
+  "timerfd_create timerfd_settime epoll_ctl(timer)")
+allow("the next wait tells the kernel anew", "EINVAL ENOMEM EPERM", "epoll_ctl(ONESHOT)")
+allow("made again, or the next wait does", "EAGAIN EBUSY EINTR", "io_uring_enter")
 allow("receiving tells why", "EBADF EFAULT EINVAL ENOTTY", "ioctl")
 allow("not every kernel has it", "ENOPROTOOPT EOPNOTSUPP", "setsockopt(MULTICAST_ALL) getsockopt(extra)")
 
@@ -145,7 +160,7 @@ end
 
 -- The same for what cannot be done again: false where it has failed.
 function scene.may(object, name, ...)
-  local a, b, c, d = call(object, name, ...)
+  local a, b, c, d = note(call(object, name, ...))
   if a ~= nil or type(c) ~= "string" then return a, b, c, d end
   if not is_ordered(c) then error(("%s: %s (%s)"):format(name, b, c), 2) end
   return false
@@ -195,9 +210,27 @@ function scene.instead(calls, name)
   for one in calls:gmatch "%S+" do instead[one] = name end
 end
 
+-- How many seconds a scenario may wait for what a failure has taken away; where the collector never rests all takes its
+-- time, but no longer than main.c waits.
+function scene.patience() return torture.mode == "collect" and 25 or 2 end
+
+-- Runs a function of a scenario in a loop: what was told to one task may have been no more than the end of the stream
+-- to the next.
+function scene.in_loop(fn, ...)
+  local loop = scene.quietly(require, "lsocket.loop")
+  function loop.onerror() end
+  local ok, problem = pcall(loop.run, loop.deadline, scene.patience(), fn, loop, ...)
+  if ok then return end
+  if torture.mode == "plain" or not torture.fired() then error(problem, 0) end
+  if torture.mode == "alloc" then error "not enough memory, in a task" end
+end
+
 -- ---- what main.c calls ----
 
-local scenarios = dofile "spec/torture/scenarios.lua"
+local scenarios = {}
+for _, file in ipairs { "scenarios", "signals", "layers", "tls" } do
+  for _, scenario in ipairs(dofile("spec/torture/" .. file .. ".lua")) do scenarios[#scenarios + 1] = scenario end
+end
 
 scene.names = {}
 for i, scenario in ipairs(scenarios) do scene.names[i] = scenario[1] end

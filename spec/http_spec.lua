@@ -1,27 +1,16 @@
--- samples/loop_http_server.lua and loop_http_client.lua, run as programs: with raw sockets, curl, Python, each other.
-local lsocket = require "lsocket"
+-- samples/httpd.lua, and the modules of samples/http/ that it is made of: with raw sockets, curl, Python.
 local helper = require "spec.helper"
 local loop = require "lsocket.loop"
 local process = require "spec.process"
+local sample = require "spec.sample"
+
+local in_loop, serving, shell = sample.in_loop, sample.serving, helper.run
 
 local NUL = "\0"
 
--- Starts the server with so many seconds for a client, calls a function with its port and process, and ends it.
-local function with_server(fn, seconds)
-  local command = helper.command("samples/loop_http_server", 0, seconds or helper.patience)
-  local pipe = assert(io.popen("echo $$; exec " .. command .. " 2>&1"))
-  local pid = pipe:read "*l"
-  local port = assert((pipe:read "*l" or ""):match "Listening on 127.0.0.1 port (%d+)")
-  local ok, problem = pcall(fn, tonumber(port), pid)
-  os.execute("kill " .. pid)
-  local said = pipe:read "*a"
-  pipe:close()
-  assert(ok, problem)
-  assert.equal("", said)
-end
-
-local function in_loop(fn, ...)
-  return loop.run(loop.deadline, helper.patience, fn, ...)
+-- The server with so many seconds for a client.
+local function with_server(fn, seconds, ...)
+  serving(fn, "", "samples/httpd", 0, seconds or helper.patience, ...)
 end
 
 -- Sends bytes as they are, and reads all until the server closes the connection.
@@ -56,20 +45,13 @@ end
 
 local last = request("POST", "/echo", "Content-Length: 4", "Connection: close") .. "last"
 
-local function shell(command)
-  local pipe = io.popen(command .. " 2>&1")
-  local text = pipe:read "*a"
-  pipe:close()
-  return text
-end
-
 local CURL = "env -u LD_PRELOAD curl" -- which hangs under another program's sanitizer
 
 local function curl(options)
   return shell(CURL .. " -sS --noproxy '*' --max-time " .. helper.patience .. " " .. options)
 end
 
-describe("samples/loop_http_server.lua", function()
+describe("samples/httpd.lua", function()
   it("answers what comes in one packet, and in single bytes, in order", function()
     with_server(function(port)
       local all = request("POST", "/echo", "Content-Length: 3") .. "one" .. "\r\n" .. request("GET", "/none")
@@ -114,9 +96,67 @@ describe("samples/loop_http_server.lua", function()
     end)
   end)
 
+  it("understands targets with a host, escapes and a query", function()
+    with_server(function(port)
+      for _, target in ipairs { "/echo?a=b", "/%65cho", "http://x/echo", "HTTP://x/echo?a" } do
+        assert.equal("last", answers(exchange(port, (last:gsub("/echo", (target:gsub("%%", "%%%%")), 1)))))
+      end
+      local close = "Connection: close"
+      assert.equal("Hello, world!\n", answers(exchange(port, request("GET", "http://x?a=b", close))))
+      assert.equal("404", answers(exchange(port, request("OPTIONS", "*", close))))
+      local refusal = exchange(port, request("BREW", "/echo", close))
+      assert.truthy(refusal:find "^HTTP/1.1 405 .*\r\nAllow: POST\r\n")
+    end)
+  end)
+
+  it("serves IPv6", function()
+    helper.need.ipv6(pending)
+    serving(function(port)
+      local text = in_loop(function()
+        local client = assert(loop.connect("::1", port))
+        client:write(last)
+        local text = client:read "a"
+        client:close()
+        return text
+      end)
+      assert.equal("last", answers(text))
+    end, "", "samples/httpd", 6, 0)
+  end)
+
+  it("bears clients that leave in the middle of everything", function()
+    with_server(function(port)
+      in_loop(function()
+        for _, text in ipairs { "", "GET", "GET / HTTP/1.1\r\n", request("POST", "/echo", "Content-Length: 9"),
+          request("GET", "/"), request("GET", "/chunks/10000000") } do
+          for linger = 0, 1 do
+            local client = assert(loop.connect("127.0.0.1", port))
+            client:write(text)
+            if linger == 0 then client:setopt("linger", 0) end
+            client:close()
+          end
+        end
+      end)
+      assert.equal("last", answers(exchange(port, last)))
+    end)
+  end)
+
+  it("answers 200 clients that ask at the same time", function()
+    with_server(function(port)
+      in_loop(function()
+        local clients = {}
+        for i = 1, 200 do clients[i] = assert(loop.connect("127.0.0.1", port)) end
+        for i = 1, 200 do clients[i]:write(last) end
+        for i = 200, 1, -1 do
+          assert.equal("last", answers(clients[i]:read "a"))
+          clients[i]:close()
+        end
+      end)
+    end)
+  end)
+
   it("sends headers alone for HEAD", function()
     with_server(function(port)
-      for _, page in ipairs { "/", "/bytes/1000000", "/chunks/5", "/none" } do
+      for _, page in ipairs { "/", "/bytes/1000000", "/chunks/5", "/none", "/bytes/" .. ("9"):rep(400) } do
         local text = exchange(port, request("HEAD", page, "Connection: close"))
         assert.equal(text:find("\r\n\r\n", 1, true) + 3, #text)
         assert.equal(page == "/chunks/5", not text:find "Content%-Length: %d+")
@@ -151,6 +191,9 @@ describe("samples/loop_http_server.lua", function()
     ["a space in the target"] = { "400", "GET", "/ /" },
     ["a tab in the target"] = { "400", "GET", "/\t" },
     ["a method that is no token"] = { "400", "G:T", "/" },
+    ["a target that is no path"] = { "400", "GET", "bytes/1" },
+    ["a malformed %"] = { "400", "GET", "/%zz" },
+    ["a % at the end"] = { "400", "GET", "/%4" },
     ["a long target"] = { "431", "GET", "/" .. ("a"):rep(20000) },
     ["a long field"] = { "431", "GET", "/", "A: " .. ("a"):rep(20000) },
     ["many fields"] = { "431", "GET", "/", ("A: b\r\n"):rep(5000) .. "B: c" },
@@ -275,6 +318,32 @@ describe("samples/loop_http_server.lua", function()
     end)
   end)
 
+  it("takes so many bodies at a time and no more", function()
+    with_server(function(port)
+      in_loop(function()
+        local clients = {}
+        for i = 1, 256 do
+          clients[i] = assert(loop.connect("127.0.0.1", port))
+          clients[i]:write(request("POST", "/echo", "Content-Length: 1048576", "Expect: 100-continue"))
+          assert.truthy(clients[i]:readuntil("\r\n\r\n"):find "^HTTP/1.1 100 ")
+        end
+        local late = assert(loop.connect("127.0.0.1", port))
+        late:write(last)
+        assert.equal("503", answers(late:read "a"))
+        for _, client in ipairs(clients) do client:close() end
+        late:close()
+        helper.eventually("there is room again", function()
+          loop.sleep(0.01)
+          late = assert(loop.connect("127.0.0.1", port))
+          late:write(last)
+          local answer = answers(late:read "a")
+          late:close()
+          return answer == "last"
+        end)
+      end)
+    end)
+  end)
+
   it("serves curl: keep-alive, HEAD, chunks both ways, 100-continue", function()
     helper.need.tool(pending, CURL .. " --version")
     with_server(function(port)
@@ -308,46 +377,100 @@ describe("samples/loop_http_server.lua", function()
   end)
 end)
 
-describe("samples/loop_http_client.lua", function()
-  local function fetch(...)
-    return shell(helper.command("samples/loop_http_client", ...))
+describe("samples/http/files.lua", function()
+  local root, data
+
+  setup(function()
+    root, data = os.tmpname(), ("some bytes, "):rep(500000)
+    os.remove(root)
+    assert(os.execute("mkdir -p " .. root .. "/folder"))
+    for name, content in pairs { ["page.html"] = "hello", ["a b.txt"] = "a b", ["index.html"] = "index", empty = "",
+      [".hidden"] = "secret", big = data } do
+      local file = assert(io.open(root .. "/" .. name, "wb"))
+      file:write(content)
+      file:close()
+    end
+  end)
+  teardown(function() os.execute("rm -r " .. root) end)
+
+  local function get(port, path, method)
+    local text = exchange(port, request(method or "GET", "/files/" .. path, "Connection: close"))
+    local status, kind = text:match "^HTTP/1.1 (%d%d%d)", text:match "\r\nContent%-Type: ([^\r]*)"
+    return status .. ": " .. text:match "\r\n\r\n(.*)$", kind
   end
 
-  it("fetches several pages over one connection, and sends in chunks", function()
+  it("sends files", function()
     with_server(function(port)
-      local url = "http://127.0.0.1:" .. port
-      local text = fetch(url, "/bytes/3", "/chunks/5", "/none")
-      for part in ("Hello, world!\n,012,01234,Not Found\n"):gmatch "[^,]+" do
-        assert.truthy(text:find(part, 1, true))
-      end
-      assert.equal(3, select(2, text:gsub("HTTP/1.1 200 OK\n", "")))
-      local command = helper.command("samples/loop_http_client", "-u", url .. "/echo", "/echo")
-      local sum = shell("head -c 500000 /dev/zero | " .. command .. " 2> /dev/null | tr '\\0' x")
-      assert.equal(("x"):rep(1000000), sum)
-    end)
+      assert.same({ "200: hello", "text/html; charset=utf-8" }, { get(port, "page.html") })
+      assert.same({ "200: a b", "text/plain; charset=utf-8" }, { get(port, "a%20b.txt?query") })
+      assert.same({ "200: ", "application/octet-stream" }, { get(port, "empty") })
+      assert.equal("200: index", (get(port, "")))
+      assert.equal("200: ", (get(port, "big", "HEAD")))
+      assert.is_true(get(port, "big") == "200: " .. data)
+    end, helper.patience, root)
   end)
 
-  it("says what has gone wrong", function()
-    local refusing, keeper = helper.refusing_port()
-    assert.truthy(fetch("http://127.0.0.1:" .. refusing):find("Connection refused", 1, true))
-    assert.truthy(keeper)
-    for _, address in ipairs { "ftp://x/", "http://", "http://::1/" } do
-      assert.truthy(fetch(address):find("usage: ", 1, true))
-    end
-    for _, answer in ipairs { "no HTTP\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfour",
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfour", "HTTP/1.1 200 OK\r\nA : b\r\n\r\n" } do
-      local listener = assert(lsocket.bind("127.0.0.1", 0))
-      local pipe = io.popen(helper.command("samples/loop_http_client",
-        "http://127.0.0.1:" .. listener:info("socket").port) .. " 2>&1")
-      local sock = assert(helper.readable(listener):accept())
-      helper.readable(sock):recv()
-      sock:send(answer)
-      sock:shutdown "w"
-      local text = pipe:read "*a"
-      pipe:close()
-      sock:close()
-      listener:close()
-      assert.truthy(text:find("loop_http_client: ", 1, true))
-    end
+  it("sends no others", function()
+    with_server(function(port)
+      for _, path in ipairs { "none", "../secret", "%2e%2E/secret", "..%2fsecret", "folder/../../secret", ".hidden",
+        "/etc/passwd", "%2fetc/passwd", "page.html%00.txt", "folder", "folder/", "page.html/" } do
+        assert.equal(path .. " 404: Not Found\n", path .. " " .. get(port, path))
+      end
+    end, helper.patience, root)
+    with_server(function(port) assert.equal("404: Not Found\n", (get(port, "page.html"))) end)
+  end)
+
+  it("leaves no file open, whether or not it is sent to its end", function()
+    helper.need.proc(pending)
+    with_server(function(port, pid)
+      local function count() return #shell("ls /proc/" .. pid .. "/fd"):gsub("[^\n]", "") end
+      assert.equal("200: ", (get(port, "big", "HEAD"))) -- what it keeps, and perhaps that connection
+      local before = count()
+      in_loop(function()
+        for _, method in ipairs { "HEAD", "GET", "GET", "GET" } do
+          local client = assert(loop.connect("127.0.0.1", port, { rcvbuf = 4096 }))
+          client:write(request(method, "/files/big"))
+          client:readsome()
+          client:close()
+        end
+      end)
+      helper.eventually("all are closed", function() return count() <= before end)
+    end, helper.patience, root)
+  end)
+end)
+
+describe("samples/http/server.lua", function()
+  local close = "Connection: close"
+  local function ask(port, target, method) return exchange(port, request(method or "GET", target, close)) end
+
+  it("answers as its handler says", function()
+    serving(function(port)
+      assert.equal("/a b a=b&c=%20 127.0.0.1", ask(port, "/a%20b?a=b&c=%20"):match "\r\n\r\n(.*)")
+      local injected = ask(port, "/inject")
+      assert.truthy(injected:find("\r\nX-A: b  X-C: d\r\n", 1, true), injected)
+      for target, status in pairs { ["/none"] = 204, ["/unchanged"] = 304 } do
+        assert.truthy(ask(port, target):find("^HTTP/1.1 " .. status .. " .-\r\n\r\n$"))
+        assert.is_nil(ask(port, target):find "Content%-Length")
+      end
+      assert.truthy(ask(port, "/odd"):find "^HTTP/1.1 299 \r\n")
+      assert.truthy(ask(port, "/typed"):find "\r\nContent%-Type: text/x\r\n")
+    end, "", "httpserve")
+  end)
+
+  it("survives what its handler does wrong, and says so", function()
+    serving(function(port)
+      assert.equal("500", answers(ask(port, "/error")))
+      assert.equal("500", answers(ask(port, "/nothing")))
+      assert.equal("499 left", ask(port, "/wait"):match "\r\n\r\n(.*)") -- it may wait
+    end, "http: [^\n]*no luck\nhttp: the handler gave no status\n", "httpserve")
+  end)
+
+  it("hands the connection over after a 101", function()
+    serving(function(port)
+      local text = exchange(port, request("GET", "/upgrade") .. "hello, other protocol", true)
+      assert.truthy(text:find "^HTTP/1.1 101 Switching Protocols\r\n")
+      assert.truthy(text:find "\r\nConnection: Upgrade\r\n\r\nHELLO, OTHER PROTOCOL$")
+      assert.is_nil(text:find "Content%-")
+    end, "", "httpserve")
   end)
 end)

@@ -1,0 +1,376 @@
+-- The edges of a stream: exact counts, a look ahead, files.
+local lsocket = require "lsocket"
+local loop = require "lsocket.loop"
+local stream = require "lsocket.stream"
+local edges = require "spec.edges"
+local helper = require "spec.helper"
+local process = require "spec.process"
+
+local later, run = edges.later, edges.run
+local fails, raises, pack = helper.fails, helper.raises, helper.pack
+
+describe("stream:readexactly", function()
+  it("gives so many bytes", function()
+    run(function(a, b)
+      assert.equal("", b:readexactly(0))
+      a:write "abc"
+      later(0.001, a.write, a, "defg")
+      assert.equal("abcd", b:readexactly(4))
+      assert.equal("ef", b:readexactly(2))
+      assert.equal(1, b:buffered())
+    end)
+  end)
+
+  it("may be asked for more than a line may have", function()
+    run(function(a, b)
+      later(0.001, a.write, a, ("x"):rep(300000))
+      assert.equal(("x"):rep(300000), b:readexactly(300000))
+    end, { max = 10 })
+  end)
+
+  it("fails where the end has cut the bytes off, which stay to be read", function()
+    run(function(a, b)
+      a:write "abc"
+      a:close()
+      fails("EPIPE", b:readexactly(4))
+      fails("EPIPE", b:readexactly(4))
+      assert.equal("ab", b:readexactly(2))
+      fails("EPIPE", b:readexactly(2))
+      assert.equal("c", b:read "a")
+      assert.same({ n = 1, nil }, pack(b:readexactly(1)))
+      assert.equal("", b:readexactly(0))
+    end)
+  end)
+
+  it("fails as the connection does, and what came stays to be read", function()
+    run(function(a, b)
+      a:write "abc"
+      b:write "unread, so that closing resets"
+      assert.equal("a", b:readexactly(1))
+      a:close()
+      for _ = 1, 2 do fails("ECONNRESET", b:readexactly(3)) end
+      assert.equal("bc", b:readexactly(2))
+      fails("ECONNRESET", b:readexactly(1))
+    end)
+  end)
+
+  it("loses nothing to a deadline or a cancel", function()
+    run(function(a, b)
+      a:write "ab"
+      fails("ETIMEDOUT", loop.deadline(0.001, b.readexactly, b, 4))
+      local reader = loop.spawn(b.readexactly, b, 4)
+      loop.sleep(0.001)
+      reader:cancel()
+      fails("ECANCELED", reader:join())
+      assert.equal(2, b:buffered())
+      a:write "cd"
+      assert.equal("abcd", b:readexactly(4))
+    end)
+  end)
+end)
+
+describe("stream:peek", function()
+  it("gives what is next, and leaves it", function()
+    run(function(a, b)
+      later(0.001, a.write, a, "one\ntwo")
+      assert.equal("one", b:peek(3))
+      assert.equal("one\ntwo", b:peek())
+      assert.equal("", b:peek(0))
+      assert.equal(7, b:buffered())
+      assert.equal("one", b:read())
+      later(0.001, a.write, a, "three")
+      assert.equal("twothr", b:peek(6))
+      assert.equal("twothree", b:readexactly(8))
+      assert.equal("", b:peek(0))
+    end)
+  end)
+
+  it("gives fewer bytes at the end, and then nil", function()
+    run(function(a, b)
+      a:write "abc"
+      a:close()
+      for _ = 1, 2 do assert.equal("abc", b:peek(10)) end
+      assert.equal("abc", b:readsome())
+      for _ = 1, 2 do assert.same({ n = 1, nil }, pack(b:peek(10))) end
+      assert.same({ n = 1, nil }, pack(b:peek()))
+    end)
+  end)
+
+  it("fails after what came before the failure", function()
+    run(function(a, b)
+      a:write "abc"
+      b:write "unread, so that closing resets"
+      assert.equal("a", b:peek(1))
+      a:close()
+      assert.equal("abc", b:peek(4))
+      assert.equal("abc", b:read(3))
+      fails("ECONNRESET", b:peek(1))
+    end)
+  end)
+
+  it("is cut off by a deadline, a cancel and a close", function()
+    run(function(a, b)
+      a:write "ab"
+      fails("ETIMEDOUT", loop.deadline(0.001, b.peek, b, 3))
+      local peeking = loop.spawn(b.peek, b, 3)
+      loop.sleep(0.001)
+      peeking:cancel()
+      fails("ECANCELED", peeking:join())
+      peeking = loop.spawn(b.peek, b, 3)
+      loop.sleep(0.001)
+      for _, call in ipairs { "peek", "readexactly", "read" } do
+        raises("another task is reading from it already", b[call], b, 1)
+      end
+      assert.equal(2, b:buffered())
+      b:close()
+      fails("ECANCELED", peeking:join())
+      fails("EBADF", b:peek(3))
+    end)
+  end)
+end)
+
+describe("stream:readuntil", function()
+  it("keeps the delimiter where it is asked to", function()
+    run(function(a, b)
+      later(0.001, a.write, a, "one;;two;")
+      assert.equal("one;;", b:readuntil(";;", nil, true))
+      assert.same({ n = 2, "two;", true }, (function()
+        a:shutdown "w"
+        return pack(b:readuntil(";;", 100, true))
+      end)())
+      assert.is_nil(b:readuntil(";;", nil, true))
+    end)
+  end)
+
+  it("does not count it as a part of the record", function()
+    run(function(a, b)
+      a:write "12345;;"
+      fails("EMSGSIZE", (function(...)
+        local record, _, name = ...
+        return record, helper.texts.EMSGSIZE, name
+      end)(b:readuntil(";;", 4, true)))
+      assert.equal("12345;;", b:readuntil(";;", 5, true))
+    end)
+  end)
+end)
+
+describe("buffer:peek", function()
+  it("gives what is there, and leaves it", function()
+    local buffer = lsocket.buffer()
+    assert.is_false(buffer:peek())
+    assert.is_false(buffer:peek(5))
+    buffer:append "abcdef"
+    assert.equal("abc", buffer:peek(3))
+    assert.equal("", buffer:peek(0))
+    assert.equal("abcdef", buffer:peek(10))
+    assert.equal("abcdef", buffer:peek())
+    assert.equal(6, #buffer)
+    assert.equal("ab", buffer:take(2))
+    assert.equal("cdef", buffer:peek())
+    buffer:append(("x"):rep(100000))
+    assert.equal("cdef" .. ("x"):rep(100000), buffer:peek())
+    assert.equal("cdef" .. ("x"):rep(100000), buffer:some())
+    raises("#1 to 'peek'", function() buffer:peek(-1) end)
+  end)
+end)
+
+describe("buffer:upto", function()
+  it("keeps the delimiter where it is asked to", function()
+    local buffer = lsocket.buffer()
+    buffer:append "one--two--three"
+    assert.equal("one--", buffer:upto("--", nil, true))
+    assert.equal("two", buffer:upto("--", nil, false))
+    assert.is_false(buffer:upto("--", nil, true))
+    assert.equal(5, #buffer)
+  end)
+end)
+
+-- ---- files ----
+
+local function file_of(content)
+  return assert(io.open(helper.file(content), "rb"))
+end
+
+describe("stream:sendfile", function()
+  after_each(helper.remove_paths)
+
+  local content = {}
+  for i = 1, 200000 do content[i] = ("%07d\n"):format(i) end
+  content = table.concat(content)
+
+  it("sends what a file holds", function()
+    run(function(a, b)
+      local file = file_of "0123456789"
+      assert.equal(10, a:sendfile(file))
+      assert.equal(3, a:sendfile(file, 2, 3))
+      assert.equal(1, a:sendfile(file, 9, 100))
+      for _, offset in ipairs { 10, 1000000 } do assert.equal(0, a:sendfile(file, offset)) end
+      assert.equal(0, a:sendfile(file, 0, 0))
+      file:close()
+      a:close()
+      assert.equal("01234567892349", b:read "a")
+    end)
+  end)
+
+  it("waits for room until all is sent", function()
+    run(function(a, b)
+      local file = file_of(content)
+      local sender = loop.spawn(a.sendfile, a, file)
+      loop.sleep(0.001)
+      assert.is_true(content == b:readexactly(#content))
+      assert.equal(#content, sender:join())
+      sender = loop.spawn(a.sendfile, a, file, 8, 1000000)
+      assert.is_true(content:sub(9, 1000008) == b:readexactly(1000000))
+      assert.equal(1000000, sender:join())
+      assert.equal(0, b:buffered())
+      file:close()
+    end)
+  end)
+
+  it("takes a descriptor", function()
+    run(function(a, b)
+      local sock = helper.adopt(helper.file "a file", "rb")
+      assert.equal(6, a:sendfile(sock:getfd()))
+      sock:close()
+      assert.equal("a file", b:readexactly(6))
+    end)
+  end)
+
+  it("is one write among others", function()
+    run(function(a, b)
+      local file, big = file_of(content), ("x"):rep(1000000)
+      local writers = { loop.spawn(a.write, a, big), loop.spawn(a.sendfile, a, file), loop.spawn(a.write, a, "y"),
+        loop.spawn(a.sendfile, a, file, 0, 8), loop.spawn(a.write, a, "z") }
+      assert.is_true(b:readexactly(#big) == big)
+      assert.is_true(b:readexactly(#content) == content)
+      assert.equal("y0000001\nz", b:readexactly(10))
+      for _, writer in ipairs(writers) do assert.truthy(writer:join()) end
+      file:close()
+    end)
+  end)
+
+  it("sends what there is of a file that gets shorter meanwhile", function()
+    run(function(a, b)
+      local path = helper.file(content)
+      local file = assert(io.open(path, "rb"))
+      local sender = loop.spawn(a.sendfile, a, file, 0, #content)
+      loop.sleep(0.001)
+      assert(io.open(path, "wb")):close()
+      loop.spawn(function()
+        sender:join()
+        a:close()
+      end)
+      local got = b:read "a"
+      assert.equal(sender:join(), #got)
+      assert.is_true(#got < #content and got == content:sub(1, #got))
+      file:close()
+    end)
+  end)
+
+  it("tells how much was taken when it is cut off", function()
+    run(function(a, b)
+      local file = file_of(content)
+      local ok, _, name, count = loop.deadline(0.005, a.sendfile, a, file)
+      assert.same({ nil, "ETIMEDOUT" }, { ok, name })
+      assert.is_true(count > 0 and count < #content)
+      local sender = loop.spawn(a.sendfile, a, file, count)
+      loop.sleep(0.001)
+      sender:cancel()
+      local more
+      ok, _, name, more = sender:join()
+      assert.same({ nil, "ECANCELED" }, { ok, name })
+      count = count + more
+      sender = loop.spawn(a.sendfile, a, file, count)
+      assert.is_true(content == b:readexactly(#content))
+      assert.equal(#content - count, sender:join())
+      file:close()
+    end)
+  end)
+
+  it("fails as the system does, and says what has been taken", function()
+    run(function(a, b)
+      local file = file_of(content)
+      local near, far = assert(lsocket.pair())
+      local results = pack(a:sendfile(near:getfd()))
+      assert.same({ n = 4, nil, helper.texts.ESPIPE, "ESPIPE", 0 }, results)
+      near:close()
+      far:close()
+      local sender = loop.spawn(a.sendfile, a, file)
+      loop.sleep(0.001)
+      b:close()
+      local ok, _, name, count = sender:join()
+      assert.is_nil(ok)
+      assert.truthy(name == "EPIPE" or name == "ECONNRESET")
+      assert.is_true(count > 0)
+      a:close()
+      assert.same({ nil, "EBADF", 0, n = 3 }, (function(first, _, symbol, taken)
+        return pack(first, symbol, taken)
+      end)(a:sendfile(file)))
+      file:close()
+    end)
+  end)
+
+  it("raises for what is no file, and where it is closed meanwhile", function()
+    run(function(a, b)
+      local file = file_of(content)
+      raises("#1 to 'sendfile' (file or descriptor expected, got string)", a.sendfile, a, "path")
+      raises("#2 to 'sendfile' (integer from 0 to 2^53 expected", a.sendfile, a, file, -1)
+      raises("#3 to 'sendfile' (integer from 0 to 2^53 expected", a.sendfile, a, file, 0, 0.5)
+      local sender = loop.spawn(a.sendfile, a, file)
+      loop.sleep(0.001)
+      file:close()
+      later(0.001, b.readexactly, b, 200000)
+      local ok, problem = loop.pcall(sender.join, sender)
+      assert.is_false(ok)
+      assert.truthy(problem:find("bad argument #1 to 'sendfile' (the file is closed)", 1, true))
+      raises("#1 to 'sendfile' (the file is closed)", a.sendfile, a, file)
+      assert.is_true(a:write "") -- nobody has its turn
+    end)
+  end)
+end)
+
+describe("what is no socket", function()
+  after_each(helper.remove_paths)
+
+  it("has edges, too", function()
+    loop.run(loop.deadline, helper.patience, function()
+      local file = stream.new(helper.adopt(helper.file "one;two", "rb"), { timeout = 0.01 })
+      assert.equal("one", file:peek(3))
+      assert.equal("one;", file:readuntil(";", nil, true))
+      assert.equal(3, file:buffered())
+      fails("EPIPE", file:readexactly(4))
+      assert.equal("two", file:readexactly(3))
+      assert.is_nil((file:peek()))
+      assert.is_true(file:close(1))
+
+      local null = stream.new(helper.adopt("/dev/null", "r+b"), { timeout = 0.01 })
+      assert.is_nil((null:peek(1)))
+      assert.is_nil((null:readexactly(1)))
+      local source = file_of(("x"):rep(100000))
+      assert.equal(100000, null:sendfile(source))
+      assert.is_true(null:close(0))
+
+      local path = helper.path()
+      local target = stream.new(helper.adopt(path, "w+b"))
+      assert.equal(99999, target:sendfile(source, 1))
+      assert.is_true(target:close(1))
+      assert.equal(99999, #file_of(""):read "*a" + #assert(io.open(path, "rb")):read "*a")
+      source:close()
+    end)
+  end)
+
+  it("may be a pipe whose other end is slow", function()
+    helper.need.proc(pending)
+    loop.run(loop.deadline, helper.patience, function()
+      local pipe, fd = process.open(io.popen, "printf ab; exec sleep 0.1", "r")
+      local sock = assert(lsocket.fromfd(fd))
+      local from = stream.new(assert(sock:dup()))
+      sock:detach()
+      assert.equal("ab", from:readexactly(2))
+      from:settimeout(0.01)
+      fails("ETIMEDOUT", from:readexactly(2))
+      from:close(1)
+      pipe:close()
+    end)
+  end)
+end)
