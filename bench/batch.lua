@@ -1,9 +1,12 @@
 -- Datagrams through loopback, many a call: sent and received by the same process. C sends and receives one a call where
--- it does both, and stands beside itself with as many a call; it receives alone and relays with as many a call.
+-- it does both, and stands beside itself with as many a call; it receives alone and relays with as many a call. luv
+-- sends what it queues and receives with mmsgs, many a call, too.
 local lib = require "bench.lib"
 local cref = require "cref"
 local dgram = require "bench.dgram"
 local lsocket = require "lsocket"
+
+local luv = lib.peer("batch", "luv", "luv")
 
 local BATCH, COUNT = 32, dgram.COUNT
 
@@ -34,18 +37,27 @@ local function pass_around(link, name)
    end)
 end
 
+-- C with the same calls as a batch of ours, and as one whose sockets cut and put together.
+local function add_many(link)
+   local from, to, noise, size = link.from:getfd(), link.to:getfd(), link.noise, link.size
+   link:add("C sendmmsg, recvmmsg", function(n) cref.udp_many(from, to, n, noise, size, BATCH) end)
+end
+local function add_segments(link, fast)
+   local from, to, noise, size = fast.from:getfd(), fast.to:getfd(), fast.noise, fast.size
+   table.insert(link.libraries, fast:library("C offload", function(n)
+      cref.udp_segments(from, to, n, noise, size, BATCH)
+   end))
+end
+
 local function moving(size)
    local link = dgram.link{ size = size, ahead = 0 }
    local from, to, noise = link.from:getfd(), link.to:getfd(), link.noise
    link:add("C", function(n) cref.udp_exchange(from, to, n, noise, size, BATCH) end)
-   link:add("C sendmmsg, recvmmsg", function(n) cref.udp_many(from, to, n, noise, size, BATCH) end)
+   add_many(link)
    table.insert(link.libraries, pass_around(link, "lsocket"))
    local fast = offloading{ size = size, ahead = 0 }
    if fast then
-      local fast_from, fast_to = fast.from:getfd(), fast.to:getfd()
-      table.insert(link.libraries, fast:library("C offload", function(n)
-         cref.udp_segments(fast_from, fast_to, n, noise, size, BATCH)
-      end))
+      add_segments(link, fast)
       table.insert(link.libraries, pass_around(fast, "lsocket offload"))
    end
    link:measure("batch", "sent and received")
@@ -70,13 +82,39 @@ local function with_strings(link, name)
    end)
 end
 
+-- The first of a batch goes at once, the others when the loop turns, up to 20 a call. It receives 16 a call: libuv has
+-- room for no more than 20, and then some of a second batch would come along.
+local function luv_queue(link)
+   local from, to, messages, received = luv.new_udp(), luv.new_udp{ mmsgs = 16 }, link.messages, 0
+   assert(from:open(cref.dup(link.from:getfd())))
+   assert(to:open(cref.dup(link.to:getfd())))
+   return link:library("luv", function(n)
+      local sent, at = 0, 0
+      received = 0
+      assert(to:recv_start(function(_, data) if data then received = received + 1 end end))
+      while sent < n do
+         for i = 1, BATCH do from:send(messages[at + i], nil, nil) end
+         at = (at + BATCH) % COUNT
+         sent = sent + BATCH
+         while received < sent do luv.run "nowait" end
+      end
+      to:recv_stop()
+      while from:get_send_queue_count() > 0 do luv.run "nowait" end
+   end)
+end
+
 local function strings(size)
    local link = dgram.link{ size = size }
    local from, to = link.from:getfd(), link.to:getfd()
    link:add("C", function(n) cref.udp_exchange(from, to, n, link.noise, size, BATCH) end)
+   add_many(link)
    table.insert(link.libraries, with_strings(link, "lsocket"))
+   if luv then table.insert(link.libraries, luv_queue(link)) end
    local fast = offloading{ size = size }
-   if fast then table.insert(link.libraries, with_strings(fast, "lsocket offload")) end
+   if fast then
+      add_segments(link, fast)
+      table.insert(link.libraries, with_strings(fast, "lsocket offload"))
+   end
    link:measure("batch", "sent and received as strings")
 end
 

@@ -2,14 +2,14 @@
 --   workload, title
 --   kind      "bars": a group of bars for each case, a bar for each library; "lines": a line for each library over the
 --             number that a case begins with, along a logarithmic axis
---   value     function(summary) -> number or nil: what is drawn (see summarize in bench/report.lua)
+--   value     function(summary) -> number or nil: what is drawn (see summarize in bench/samples.lua)
 --   x, y      what the axes show, with units; x for lines only
 --   level     draws a line there
 --   logarithmic  is the vertical axis so, too?
 --   without   a set of libraries that are not drawn
-local function ratio(summary) return summary.ratio end
-local function time_ratio(summary) return summary.ratio and 1 / summary.ratio end
-local function cpu_ratio(summary) return summary.cpu_ratio end
+local function ratio(summary) return summary.ratio and summary.ratio.median end
+local function time_ratio(summary) return summary.ratio and 1 / summary.ratio.median end
+local function cpu_ratio(summary) return summary.cpu_ratio and summary.cpu_ratio.median end
 local function bytes(summary) return tonumber(summary.extra.bytes) end
 
 local c = { C = true }
@@ -27,6 +27,8 @@ return {
      y = "datagrams a second, C = 1", level = 1, without = c },
    { workload = "echo", title = "Echo server, processor time", kind = "lines", value = cpu_ratio, x = "connections",
      y = "time a request, C = 1", level = 1, without = c },
+   { workload = "pipeline", title = "Answers in three writes, processor time", kind = "lines", value = cpu_ratio,
+     x = "requests in flight", y = "time a request, C = 1", logarithmic = true, level = 1, without = c },
    { workload = "idle", title = "One active socket among many idle ones", kind = "lines", value = time_ratio,
      x = "sockets waited for", y = "time a message, C = 1", logarithmic = true, level = 1,
      without = { C = true, ["lsocket, 10 sockets"] = true } },

@@ -4,17 +4,14 @@ local cref = require "cref"
 local lsocket = require "lsocket"
 local tcp = require "bench.tcp"
 
--- Each library runs in a process of its own, together with C: the collector has to look at all that a library keeps for
--- its sockets, again and again, and the others would pay for it.
-local groups = { "lsocket", "LuaSocket", "luaposix", "cqueues", "luv" }
+-- Each library runs in a process of its own, together with a C of the same process and minutes: the collector has to
+-- look at all that a library keeps for its sockets, again and again, and the others would pay for it.
+local groups = { "lsocket", "lsocket loop", "lsocket loop, ring", "LuaSocket", "luaposix", "cqueues", "luv" }
 local this = arg[2]
 if not this then
-   local failed = 0
-   for _, group in ipairs(groups) do
-      local status = os.execute(("%s %s %s %s"):format(arg[-1], arg[0], lib.quick and "quick" or "full", group))
-      if status ~= true and status ~= 0 then failed = 1 end
-   end
-   os.exit(failed)
+   local lists = { { { name = "lsocket", variables = "" } }, lib.loops "idle", {} }
+   for i = 4, #groups do table.insert(lists[3], { name = groups[i], variables = "" }) end
+   lib.run_each("", lists[1], lists[2], lists[3])
 end
 
 local messages, SIZE, COUNT = tcp.messages, tcp.SIZE, tcp.COUNT
@@ -39,6 +36,7 @@ contend(math.huge, function(epoll, sock) cref.epoll_add(epoll, sock:getfd()) end
 local start = {}
 
 function start.lsocket()
+   contend(math.huge, function(epoll, sock) cref.epoll_add(epoll, sock:getfd()) end, tcp.add_bare_epoll)
    contend(math.huge, add_to_poller, tcp.add_poller)
    contend(10000, table.insert, function(into)
       local from, to = lib.connection()
@@ -52,6 +50,22 @@ function start.lsocket()
       return reads
    end)
 end
+
+-- A task waits for each socket. The connection is waited for before each message is received, as it is here already.
+start["lsocket loop"] = function(loop)
+   local wait, spawn = loop.wait, loop.spawn
+   contend(math.huge, function(_, sock) spawn(wait, sock, "r") end, function(into)
+      local from, to = lib.connection()
+      tcp.add(into, this, from, to, function(n)
+         for i = 1, n do
+            from:send(messages[i % COUNT + 1])
+            wait(to, "r")
+            to:recv(SIZE)
+         end
+      end)
+   end)
+end
+start["lsocket loop, ring"] = start["lsocket loop"]
 
 function start.cqueues(cqueues)
    contend(math.huge, function(controller, sock)
@@ -107,8 +121,8 @@ function start.luaposix(luaposix)
    end)
 end
 
-local modules = { lsocket = "lsocket", LuaSocket = "socket", luaposix = "posix.sys.socket", cqueues = "cqueues",
-   luv = "luv" }
+local modules = { lsocket = "lsocket", ["lsocket loop"] = "lsocket.loop", ["lsocket loop, ring"] = "lsocket.loop",
+   LuaSocket = "socket", luaposix = "posix.sys.socket", cqueues = "cqueues", luv = "luv" }
 local module = lib.peer("idle", this, modules[this])
 if not module then os.exit(0) end
 start[this](module)
@@ -152,7 +166,7 @@ local function measure(count, is_last)
    if small and is_last then table.insert(loops, small.loop) end
    if #loops < 2 then return end
    lib.alternate{ workload = "idle", cases = { count .. " sockets" }, libraries = loops, rounds = 40,
-      after = after }
+      after = after, extra = "group=" .. this:gsub("%W", "") }
 end
 
 local most = math.min(100000, limit() - 100)
@@ -166,7 +180,10 @@ if this == "lsocket" and lib.interpreter == "lua5.4" then
    lib.remark "idle: LuaSocket's select takes no descriptor from 1024 on"
    lib.remark "idle: lsocket's select and luaposix's poll were asked about up to 10,000 sockets"
 end
-for i, count in ipairs(counts) do
-   if count <= most then measure(count, i == #counts) end
+local function measure_all()
+   for i, count in ipairs(counts) do
+      if count <= most then measure(count, i == #counts) end
+   end
+   os.exit(0) -- without closing what LuaSocket shares twice, and an end for each task
 end
-if this == "LuaSocket" then os.exit(0) end -- without closing what is shared twice
+if this:match "loop" then module.run(measure_all) else measure_all() end

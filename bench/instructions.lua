@@ -197,6 +197,112 @@ cases["empty function"] = function()
    end
 end
 
+-- ---- the loop: each round runs in a task ----
+
+local function looping(fn)
+   return function()
+      local loop, stream = require "lsocket.loop", require "lsocket.stream"
+      return function(n) loop.run(fn, n, loop, stream) end
+   end
+end
+
+-- A line that is in the stream's buffer already, but for one read of the socket in some thousands.
+local function reading_lines(read_all)
+   return looping(function(n, loop, stream)
+      local a, b = assert(lsocket.pair())
+      local sink, source, data = stream.new(a), stream.new(b), (payload:sub(2) .. "\n"):rep(1000)
+      loop.spawn(function()
+         for _ = 1, n, 1000 do sink:write(data) end
+         sink:close()
+      end)
+      read_all(source)
+   end)
+end
+
+cases["loop line"] = reading_lines(function(source)
+   while source:read() do end
+end)
+
+cases["loop lines"] = reading_lines(function(source)
+   local iterate, state = source:lines()
+   while iterate(state) do end
+end)
+
+-- Two tasks that each answer what the other one has sent: two requests.
+cases["loop echo"] = looping(function(n, loop, stream)
+   local a, b = tcp_pair()
+   local near, far = stream.new(a), stream.new(b)
+   local server = loop.spawn(function()
+      local data = far:readsome()
+      while data do
+         far:write(data)
+         data = far:readsome()
+      end
+   end)
+   for _ = 1, n do
+      near:write(payload)
+      near:readsome()
+   end
+   near:close()
+   server:join()
+end)
+
+-- A wrapped socket that finds each datagram there.
+cases["loop datagrams"] = looping(function(n, loop)
+   local a, b = udp_pair()
+   exchanging(loop.wrap(a), loop.wrap(b), "send", "recvfrom")(n)
+end)
+
+-- The same with a wait for each: another task sends a datagram when it has an answer to the one before.
+cases["loop wait"] = looping(function(n, loop)
+   local a, b = assert(lsocket.pair "udp")
+   local near, far = loop.wrap(a), loop.wrap(b)
+   local server = loop.spawn(function()
+      for _ = 1, n do far:send(far:recv()) end
+   end)
+   for _ = 1, n do
+      near:send(payload)
+      near:recv()
+   end
+   server:join()
+end)
+
+cases["loop sleep"] = looping(function(n, loop)
+   for _ = 1, n do loop.sleep(0) end
+end)
+
+cases["loop deadline"] = looping(function(n, loop)
+   for _ = 1, n do loop.deadline(10, loop.sleep, 0) end
+end)
+
+cases["loop task"] = looping(function(n, loop)
+   for _ = 1, n do loop.spawn(function() end):join() end
+end)
+
+-- A value from one task to another, which waits for each.
+cases["loop queue"] = looping(function(n, loop)
+   local queue = loop.queue(1)
+   loop.spawn(function()
+      for i = 1, n do queue:put(i) end
+      queue:close()
+   end)
+   while queue:get() do end
+end)
+
+cases["loop semaphore"] = looping(function(n, loop)
+   local semaphore = loop.semaphore(1)
+   for _ = 1, n do
+      semaphore:acquire()
+      semaphore:release()
+   end
+end)
+
+cases["loop group"] = looping(function(n, loop)
+   for _ = 1, n do
+      loop.group(function(group) group:spawn(function() end) end)
+   end
+end)
+
 cases["LuaSocket functions"] = function()
    local a, b = luasocket_pair()
    return exchanging(a, b, "send", "receive")

@@ -107,6 +107,7 @@ end
 local function polling()
    local libraries = {}
    tcp.add_epoll(libraries)
+   tcp.add_bare_epoll(libraries)
    tcp.add_poller(libraries)
    if cqueues then tcp.add_cqueues(libraries, cqueues) end
    if luv then tcp.add_luv(libraries, luv) end

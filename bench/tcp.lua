@@ -70,6 +70,20 @@ function tcp.add_epoll(libraries)
    return epoll
 end
 
+-- The least that a library for Lua can do with one.
+function tcp.add_bare_epoll(libraries)
+   local from, to = lib.connection()
+   local from_fd, epoll = from:getfd(), cref.epoll()
+   cref.epoll_add(epoll, to:getfd())
+   tcp.add(libraries, "bare binding", from, to, function(n)
+      for i = 1, n do
+         cref.send(from_fd, messages[i % COUNT + 1])
+         cref.recv(cref.wait(epoll), SIZE)
+      end
+   end)
+   return epoll
+end
+
 function tcp.add_poller(libraries, name)
    local from, to = lib.connection()
    local poller = assert(lsocket.poller())

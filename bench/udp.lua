@@ -1,7 +1,8 @@
--- Datagrams through loopback, one a call: sent and received by the same process.
+-- Datagrams through loopback, sent one a call, and received one a call or as many as have come, by the same process.
 local lib = require "bench.lib"
 local cref = require "cref"
 local dgram = require "bench.dgram"
+local lsocket = require "lsocket"
 
 local luasocket = lib.peer("udp", "LuaSocket", "socket")
 local luaposix = lib.peer("udp", "luaposix", "posix.sys.socket")
@@ -23,8 +24,9 @@ local function luasocket_end(sock, port)
 end
 
 -- loop(n) of luv: what has arrived is told to a callback, many times a turn of its loop, if there is more than one.
-local function luv_loop(link, host, port)
-   local from, to = luv.new_udp(), luv.new_udp()
+-- With options such as { mmsgs = 16 } it takes so many from the kernel a call.
+local function luv_loop(link, options, host, port)
+   local from, to = luv.new_udp(), luv.new_udp(options)
    assert(from:open(cref.dup(link.from:getfd())))
    assert(to:open(cref.dup(link.to:getfd())))
    local messages, arrived = link.messages, 0
@@ -36,6 +38,29 @@ local function luv_loop(link, host, port)
          while arrived < i do luv.run "nowait" end
       end
       to:recv_stop()
+   end
+end
+
+-- The rows of luv: as it comes, and with what its documentation has for many datagrams.
+local function add_luv(link, ...)
+   if not luv then return end
+   link:add("luv", luv_loop(link, nil, ...))
+   link:add("luv mmsgs", luv_loop(link, { mmsgs = 16 }, ...))
+end
+
+-- The same with a batch of ours: one call for all that have come, up to 16, and a string of each.
+local function batch_loop(link)
+   local from, to, messages, batch = link.from, link.to, link.messages, lsocket.batch(16, link.size)
+   return function(n)
+      local arrived = 0
+      for i = 1, n do
+         from:send(messages[i % COUNT + 1])
+         if arrived < i then
+            local count = to:recvmany(batch)
+            for k = 1, count do batch:get(k) end
+            arrived = arrived + count
+         end
+      end
    end
 end
 
@@ -75,7 +100,8 @@ local function send_recv(size)
          end
       end)
    end
-   if luv then link:add("luv", luv_loop(link)) end
+   link:add("lsocket recvmany", batch_loop(link))
+   add_luv(link)
    link:measure("udp", "send, recv")
 end
 
@@ -139,7 +165,7 @@ local function sendto_recv(size)
          end
       end)
    end
-   if luv then link:add("luv", luv_loop(link, "127.0.0.1", port)) end
+   add_luv(link, "127.0.0.1", port)
    link:measure("udp", "sendto, recv")
 end
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,18 +32,6 @@ static int cref_cpu(lua_State *L) {
     return push_seconds(L, CLOCK_PROCESS_CPUTIME_ID);
 }
 
-/* cref.stolen() -> ticks of 10 ms that the hypervisor has taken from this machine; 0 where nobody counts them */
-static int cref_stolen(lua_State *L) {
-    unsigned long ticks = 0;
-    FILE *file = fopen("/proc/stat", "r");
-    if (file) {
-        if (fscanf(file, "cpu %*u %*u %*u %*u %*u %*u %*u %lu", &ticks) != 1) ticks = 0;
-        fclose(file);
-    }
-    lua_pushnumber(L, (lua_Number)ticks);
-    return 1;
-}
-
 /* cref.dup(fd) -> another descriptor for the same socket, for a library that wants to own one */
 static int cref_dup(lua_State *L) {
     int fd = fcntl(cref_int(L, 1), F_DUPFD_CLOEXEC, 0);
@@ -59,8 +46,7 @@ static int cref_close(lua_State *L) {
 }
 
 static const luaL_Reg cref_system[] = {
-    { "clock", cref_clock }, { "cpu", cref_cpu },     { "stolen", cref_stolen },
-    { "dup", cref_dup },     { "close", cref_close }, { NULL, NULL },
+    { "clock", cref_clock }, { "cpu", cref_cpu }, { "dup", cref_dup }, { "close", cref_close }, { NULL, NULL },
 };
 
 static const luaL_Reg *const tables[] = {

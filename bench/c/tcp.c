@@ -106,6 +106,14 @@ static int cref_recv(lua_State *L) {
     return 1;
 }
 
+/* cref.wait(epoll) -> fd: one that is readable */
+static int cref_wait(lua_State *L) {
+    struct epoll_event event;
+    int n = epoll_wait((int)lua_tonumber(L, 1), &event, 1, 5000);
+    lua_pushinteger(L, n == 1 ? event.data.fd : -1);
+    return 1;
+}
+
 /* cref.fill(fd, message, count): sends a message count times; it must fit, see cref.roomy */
 static int cref_fill(lua_State *L) {
     int fd = cref_int(L, 1), count = cref_int(L, 3), i;
@@ -145,6 +153,7 @@ const luaL_Reg cref_tcp[] = {
     { "epoll_add", cref_epoll_add },
     { "send", cref_send },
     { "recv", cref_recv },
+    { "wait", cref_wait },
     { "fill", cref_fill },
     { "drain", cref_drain },
     { "roomy", cref_roomy },
