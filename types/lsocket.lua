@@ -120,6 +120,22 @@ function lsocket.bind(type, address, port, backlog) end
 ---@overload fun(arguments: lsocket.ConnectArguments): lsocket.Socket?, string?, string?
 function lsocket.connect(type, address, port, ttl) end
 
+---Named arguments of socket: beside those here, any option that can be set.
+---@class lsocket.SocketArguments
+---@field type ("tcp" | "udp" | "seqpacket")?  "tcp" by default
+---@field family lsocket.Family?     "inet" by default, "unix" for seqpacket
+---@field inherit boolean?           programs that are started get the descriptor; false by default
+---@field [lsocket.Option] any       as setopt takes it
+
+---Makes a socket that is neither bound nor connected: its methods bind, listen and connect do that.
+---@param type ("tcp" | "udp" | "seqpacket")?  "tcp" by default
+---@param family lsocket.Family?    "inet" by default, "unix" for seqpacket
+---@return lsocket.Socket? socket   or nil
+---@return string? message          the system's text
+---@return string? name             the error's symbol
+---@overload fun(arguments: lsocket.SocketArguments): lsocket.Socket?, string?, string?
+function lsocket.socket(type, family) end
+
 ---Makes two unix domain sockets that are connected to each other.
 ---@param type ("tcp" | "udp" | "seqpacket")?  streams by default
 ---@return lsocket.Socket? socket             one end, or nil
@@ -127,8 +143,9 @@ function lsocket.connect(type, address, port, ttl) end
 ---@return string? name                       the error's symbol: "EMFILE"
 function lsocket.pair(type) end
 
----Makes a socket of an open descriptor, which the library owns from then on: a socket, a pipe, a terminal.
----@param fd integer
+---Makes a socket of an open descriptor, which the library owns from then on: a socket, a pipe, a terminal. Of a file of
+---Lua's it takes a copy, and both may be closed.
+---@param fd integer | file*
 ---@return lsocket.Socket? socket  or nil
 ---@return string? message         the system's text
 ---@return string? name            the error's symbol: "EBADF"
@@ -152,7 +169,7 @@ function lsocket.listenfds() end
 function lsocket.select(read, write, timeout) end
 
 ---Makes a poller, which remembers what to wait for.
----@param backend ("epoll" | "kqueue" | "poll")?  the best one there is by default
+---@param backend ("epoll" | "kqueue" | "afd" | "poll")?  the best one there is by default
 ---@return lsocket.Poller? poller  or nil
 ---@return string? message         the system's text
 ---@return string? name            the error's symbol: "EOPNOTSUPP" for a backend that is not there
@@ -171,10 +188,22 @@ function lsocket.buffer(max) end
 
 ---The addresses of a host, each once, in the system's order. Blocks, but for numeric addresses.
 ---@param name string                    host name or numeric address
+---@param family ("inet" | "inet6")?     addresses of that family only
 ---@return lsocket.Address[]? addresses  or nil
 ---@return string? message               the system's text
 ---@return string? symbol                the error's symbol: "EAI_NONAME", "EAI_AGAIN"
-function lsocket.resolve(name) end
+function lsocket.resolve(name, family) end
+
+---Named arguments of lookup: a name, or an address.
+---@class lsocket.LookupArguments
+---@field name string?                   host name or numeric address
+---@field family ("inet" | "inet6")?     IPv4 or IPv6 only; any by default
+---@field canonical boolean?             the result has the field canonical: what the name stands for
+---@field address string?                numeric address, whose name is to be found
+
+---What a lookup finds.
+---@class lsocket.Addresses: lsocket.Address[]
+---@field canonical string?  what the name stands for, where that was asked for
 
 ---Begins to look up a host's addresses, and returns at once: the object is readable when they are there.
 ---@param name string                    host name or numeric address
@@ -182,13 +211,49 @@ function lsocket.resolve(name) end
 ---@return lsocket.Lookup? lookup        or nil
 ---@return string? message               the system's text
 ---@return string? symbol                the error's symbol: "EAGAIN": no thread could be started
+---@overload fun(arguments: lsocket.LookupArguments): lsocket.Lookup?, string?, string?
 function lsocket.lookup(name, family) end
+
+---The bytes of a numeric address, in network order, without its zone.
+---@param address string
+---@return string? bytes     4 or 16
+---@return string? message   the system's text
+---@return string? name      the error's symbol: "EAI_NONAME", "EAFNOSUPPORT"
+function lsocket.tobytes(address) end
+
+---The address that 4 or 16 bytes stand for.
+---@param bytes string
+---@return string? address
+---@return string? message   what is wrong
+---@return string? name      "EINVAL": another number of bytes
+function lsocket.toaddress(bytes) end
+
+---A name of a signal without SIG, such as "TERM"; or "RTMIN+1".
+---@alias lsocket.Signal "HUP" | "INT" | "QUIT" | "TERM" | "USR1" | "USR2" | "CHLD" | "ALRM" | "CONT" | "WINCH" | string
+
+---Listens to signals. What the program had for them is back when the last object that listens is closed.
+---@param name lsocket.Signal  raises for KILL, STOP, SEGV, BUS, FPE, ILL, and what is no signal here
+---@param ... lsocket.Signal
+---@return lsocket.Signals? signals
+---@return string? message     the system's text
+---@return string? symbol      the error's symbol: "EMFILE"
+function lsocket.signals(name, ...) end
 
 ---The addresses of this machine's interfaces, a record for each address.
 ---@return lsocket.Interface[]? interfaces  or nil
 ---@return string? message                  the system's text
 ---@return string? name                     the error's symbol
 function lsocket.getinterfaces() end
+
+---What this machine calls itself.
+---@return string? host
+---@return string? message  the system's text
+---@return string? name     the error's symbol
+function lsocket.gethostname() end
+
+---Seconds since 1970 with a fraction, by the clock that tells the time of day.
+---@return number seconds
+function lsocket.time() end
 
 ---Seconds since some moment, by a clock that nobody sets.
 ---@return number seconds
@@ -202,54 +267,6 @@ lsocket.IN6ADDR_ANY = "::"
 
 ---@type string
 lsocket._VERSION = "2.0.0"
-
----Waits for any of very many objects, which it keeps alive. `#poller` is how many are registered.
----Sockets that are closed leave it by themselves.
----@class lsocket.Poller
-local Poller = {}
-
----Registers an object.
----@param object lsocket.Selectable     a socket, a descriptor, or anything with a method getfd
----@param events "r" | "w" | "rw"       readable, writable, both
----@param value any                     what wait gives back for it: the object by default
----@return true?
----@return string? message              the system's text
----@return string? name                 "EEXIST": it is registered already; "EBADF": it is closed
-function Poller:add(object, events, value) end
-
----Changes what is asked about an object, and the value if one is given.
----@param object lsocket.Selectable
----@param events "r" | "w" | "rw"
----@param value any
----@return true?
----@return string? message  the system's text
----@return string? name     "ENOENT": it is not registered
-function Poller:modify(object, events, value) end
-
----Takes an object out.
----@param object lsocket.Selectable
----@return true?
----@return string? message  the system's text
----@return string? name     "ENOENT": it is not registered
-function Poller:remove(object) end
-
----Waits until something is ready, or the time is over. Tables that are given are refilled.
----@param timeout number?               seconds, rounded up to a millisecond; negative or absent: for ever
----@param readable any[]?               refilled and returned; a new one without it
----@param writable any[]?               refilled and returned; a new one without it
----@return any[] | false | nil readable the values of what is readable; false: the time is over
----@return any[] | string | nil writable  the values of what is writable; or a message
----@return string? name                 the error's symbol: "EINTR" after a signal
-function Poller:wait(timeout, readable, writable) end
-
----@return integer? descriptor  readable while something waits to be told; -1 when closed
----@return string? message      the system's text
----@return string? name         "EOPNOTSUPP": the backend has none
-function Poller:getfd() end
-
----Ends the poller; what was registered stays open.
----@return true
-function Poller:close() end
 
 ---Datagrams that are received or sent at once. `#batch` is how many are left: those that have been sent are gone.
 ---@class lsocket.Batch
@@ -284,8 +301,8 @@ function Batch:rewind() end
 ---@class lsocket.Lookup
 local Lookup = {}
 
----The addresses, each once, in the system's order; the same whenever it is asked for.
----@return lsocket.Address[] | false | nil addresses  false: not there yet
+---The addresses, each once, in the system's order, or the name of an address; the same whenever it is asked for.
+---@return lsocket.Addresses | string | false | nil found  false: not there yet
 ---@return string? message               the system's text
 ---@return string? symbol                the error's symbol: "EAI_NONAME", "EAI_AGAIN", "ECANCELED"
 function Lookup:result() end
@@ -369,6 +386,47 @@ function Socket:getfd() end
 ---@return string? name     the error's symbol: "EINVAL"
 function Socket:setfd(fd) end
 
+---Named arguments of a socket's method bind.
+---@class lsocket.PlaceArguments
+---@field address string?            any address of the socket's family by default
+---@field port (integer | string)?   0 to 65535, 0: the system chooses; needed but for unix domain addresses
+---@field mode string?               permissions of the path: octal digits, `"660"`
+---@field unlink boolean?            remove a dead socket's file first; false by default
+
+---Gives the socket its local address.
+---@param address string?           address, path, `@` and an abstract name, or host name; any address by default
+---@param port (integer | string)?  0 to 65535, 0: the system chooses; needed but for unix domain addresses
+---@return true? ok         done
+---@return string? message  the system's text
+---@return string? name     the error's symbol: "EADDRINUSE", "EINVAL": it is bound already
+---@overload fun(self, port: integer | string): true?, string?, string?
+---@overload fun(self, arguments: lsocket.PlaceArguments): true?, string?, string?
+function Socket:bind(address, port) end
+
+---Makes the socket listen.
+---@param backlog integer?  connections that may wait to be accepted; 5 by default
+---@return true? ok         done
+---@return string? message  the system's text
+---@return string? name     the error's symbol
+function Socket:listen(backlog) end
+
+---Connects the socket; a TCP connection is still being made when it returns. Without arguments a datagram socket has no
+---peer any more.
+---@param address string?           address, path, `@` and an abstract name, or host name
+---@param port (integer | string)?  0 to 65535; needed but for unix domain addresses
+---@return true? ok         done, or going on
+---@return string? message  the system's text
+---@return string? name     the error's symbol: "EISCONN", "EALREADY"
+function Socket:connect(address, port) end
+
+---Waits for this one socket. Not for tasks of the loop, which have loop.wait.
+---@param events "r" | "w" | "rw"  readable, writable, either
+---@param timeout number?          seconds, rounded up to a millisecond; negative or absent: for ever
+---@return "r" | "w" | "rw" | false | nil ready  which have come; false: the time is over
+---@return string? message         the system's text
+---@return string? name            the error's symbol: "EBADF"
+function Socket:wait(events, timeout) end
+
 ---Takes the next connection of a listening socket.
 ---@return lsocket.Socket | false | nil socket  false: no connection waits
 ---@return string? address                      the peer's, nil for unix domain sockets; or a message
@@ -397,6 +455,12 @@ function Socket:recvfrom(size) end
 ---@return string? name                 the error's symbol: "ECONNRESET"
 function Socket:peek(size) end
 
+---How much a layer under the socket, such as TLS, has received and holds: recv returns it without the kernel.
+---@return integer? bytes   0 on a plain socket
+---@return string? message  the system's text
+---@return string? name     the error's symbol: "EBADF"
+function Socket:pending() end
+
 ---Writes to the connected peer. A stream may take less than all: send the rest later, from `count + 1` on.
 ---@param data string | number | (string | number)[]  a number is sent as its text, an array as one string
 ---@param first integer?                byte position as in string.sub, 1 by default
@@ -418,7 +482,7 @@ function Socket:sendrest(first, data, ...) end
 ---Sends a datagram to an address. A host name is looked up, which blocks. A stream ignores the address.
 ---@param data string | number          a number is sent as its text
 ---@param address string                address, path, `@` and an abstract name, or host name
----@param port integer | string         0 to 65535; any for unix domain addresses
+---@param port (integer | string)?      0 to 65535; unix domain addresses need none
 ---@return integer | false | nil count  bytes taken; false: no room now
 ---@return string? message              the system's text
 ---@return string? name                 the error's symbol: "EAFNOSUPPORT", "EACCES"
@@ -536,9 +600,10 @@ function Socket:leave(group, interface, source) end
 ---@return string? symbol          the error's symbol: "ENOPROTOOPT": this platform or socket has it not
 function Socket:setopt(name, value) end
 
----What an option is set to. By number: an integer, or with a size the bytes.
----@overload fun(self: lsocket.Socket, level: integer, number: integer): integer?, string?, string?
----@overload fun(self: lsocket.Socket, level: integer, number: integer, size: integer): string?, string?, string?
+---What an option is set to. By number: an integer (bytes where there are fewer than four), or with a size the bytes.
+---@overload fun(self: lsocket.Socket, level: integer, number: integer): (integer | string)?, string?, string?
+---@overload fun(self: lsocket.Socket, level: integer, number: integer, size: integer?): string?, string?, string?
+---@overload fun(self: lsocket.Socket, level: integer, number: integer, size: integer?, bytes: string): string?, string?
 ---@param name lsocket.Option
 ---@return integer | number | boolean | string | table | nil value
 ---@return string? message         the system's text
@@ -547,7 +612,7 @@ function Socket:getopt(name) end
 
 ---Ends one direction of a connection, or both, and leaves the descriptor open.
 ---@param how ("r" | "w" | "rw")?  nothing more is read, sent, or both, which is the default
----@return true? ok         done
+---@return boolean? ok      false: a layer's output waits for room; call it again
 ---@return string? message  the system's text
 ---@return string? name     the error's symbol: "ENOTCONN"
 function Socket:shutdown(how) end

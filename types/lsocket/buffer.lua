@@ -36,10 +36,11 @@ function Buffer:lines(keep) end
 ---Takes what is before a delimiter, which goes, too.
 ---@param delimiter string              at least one byte
 ---@param max integer?                  the longest record for this call, 1 to 2147483647; the buffer's by default
+---@param keep boolean?                 with the delimiter
 ---@return string | false | nil record  false: it is not complete
 ---@return string? message              "record too long"
 ---@return string? name                 "EMSGSIZE", "ENOMEM"
-function Buffer:upto(delimiter, max) end
+function Buffer:upto(delimiter, max, keep) end
 
 ---Takes exactly so many bytes.
 ---@param count integer         0 to 2147483647
@@ -50,6 +51,11 @@ function Buffer:take(count) end
 ---@param most integer?         the most bytes, 0 to 2147483647; all by default
 ---@return string | false data  false: it is empty
 function Buffer:some(most) end
+
+---What some gives; it stays in the buffer.
+---@param most integer?         the most bytes, 0 to 2147483647; all by default
+---@return string | false data  false: it is empty
+function Buffer:peek(most) end
 
 ---Forgets all bytes.
 ---@return true
