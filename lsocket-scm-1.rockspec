@@ -24,9 +24,12 @@ build = {
       LIBFLAG = "$(LIBFLAG)",
       LUA = "$(LUA)",
       LUA_INCDIR = "$(LUA_INCDIR)",
+      TLS = "0", -- lsocket-tls-scm-1.rockspec builds that
    },
    install_variables = {
+      TLS = "0",
       INST_LIBDIR = "$(LIBDIR)",
       INST_LUADIR = "$(LUADIR)",
+      INST_TYPESDIR = "$(PREFIX)/types", -- beside the rock's own files: "luarocks show --rock-dir lsocket"
    },
 }
