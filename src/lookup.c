@@ -83,7 +83,7 @@ static int core_resolve(lua_State *L) {
 
 typedef struct Lookup {
     const void *magic;
-    ls_Query *query; /* NULL: it was finalized */
+    ls_Query *query; /* NULL: it was cancelled */
     int fd;          /* -1: it has none, or nobody has asked for it */
     int wanted;      /* LS_QUERY_... */
 } Lookup;
@@ -200,7 +200,7 @@ static int lookup_result(lua_State *L) {
         return 1;
     }
     addrs = push_room(L, list);
-    if (!l->query) return ls_fail(L, ECANCELED); /* that ran a finalizer, which has finalized the lookup by hand */
+    if (!l->query) return ls_fail(L, ECANCELED); /* that ran a finalizer, which has cancelled the lookup */
     push_list(L, list, addrs);
     if (name[0] == '\0') return 1;
     lua_pushstring(L, name);
@@ -217,19 +217,24 @@ static int lookup_getfd(lua_State *L) {
     return 1;
 }
 
+/* With all that it holds: what was cancelled leaves nothing to the collector. */
+static void drop(Lookup *l) {
+    if (l->query) ls_query_drop(l->query);
+    l->query = NULL;
+}
+
 /* lookup:cancel() -> true;  harmless when it is done or cancelled */
 static int lookup_cancel(lua_State *L) {
     Lookup *l = check_self(L);
     if (l->fd >= 0) ls_state_forget(L, l->fd, 1);
     l->fd = -1;
-    if (l->query) ls_query_cancel(l->query);
+    drop(l);
     return ls_succeed(L);
 }
 
 static int lookup_gc(lua_State *L) {
     Lookup *l = check_self(L);
-    if (l->query) ls_query_drop(l->query);
-    l->query = NULL;
+    drop(l);
     l->fd = -1;
     l->magic = &magics[LS_STATE_GONE];
     return 0;

@@ -91,7 +91,6 @@ static inline int told_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, c
 int told_query_start(const ls_Question *question, ls_Query **query);
 int told_query_answer(ls_Query *query, const struct addrinfo **list);
 int told_query_getfd(ls_Query *query, int *fd);
-void told_query_cancel(ls_Query *query);
 void told_query_drop(ls_Query *query);
 
 #define ls_gai_lookup told_lookup
@@ -102,7 +101,6 @@ void told_query_drop(ls_Query *query);
 #define ls_query_start told_query_start
 #define ls_query_answer told_query_answer
 #define ls_query_getfd told_query_getfd
-#define ls_query_cancel told_query_cancel
 #define ls_query_drop told_query_drop
 
 #include "net/query.c"
@@ -115,7 +113,6 @@ void told_query_drop(ls_Query *query);
 #undef ls_query_start
 #undef ls_query_answer
 #undef ls_query_getfd
-#undef ls_query_cancel
 #undef ls_query_drop
 
 /* A thread that is not at work before a fork waits; where none does, after a while. */

@@ -62,7 +62,7 @@ typedef struct Left {
 
 static Order order;
 static char called[200][48]; /* names of public functions */
-static int call_count, verbose;
+static int call_count, verbose, resting; /* resting: the collector does */
 static long injected, runs;
 
 /* ---- saying where it is ---- */
@@ -283,6 +283,7 @@ static lua_State *new_state(void) {
     lua_setglobal(L, "torture");
     check(L, luaL_loadfile(L, "spec/torture/scene.lua"));
     check(L, lua_pcall(L, 0, 1, 0));
+    if (resting) lua_gc(L, LUA_GCSTOP, 0);
     return L;
 }
 
@@ -348,11 +349,13 @@ static const char *play_alone(void) {
 }
 
 /* What the C library allocates when something happens for the first time, and keeps, is there the second time; but it
-   may happen later, as when more threads than ever before look names up at the same moment. A leak comes each time. */
+   may happen later, as when more threads than ever before look names up at the same moment. And a finalizer that Lua
+   has no memory to call is never called, so there the collector rests from the second time on. A leak comes each time. */
 static int run(void) {
     const char *problem = play_alone();
     int times = 10;
-    while (problem && strstr(problem, "malloc") && times-- > 0) problem = play_alone();
+    for (resting = 1; problem && strstr(problem, "left") && times > 0; times--) problem = play_alone();
+    resting = 0;
     if (problem) complain(problem);
     return problem == NULL;
 }

@@ -33,8 +33,7 @@ typedef enum State {
 struct ls_Query {
     ls_Query *previous, *next; /* in line */
     State state;
-    int cancelled; /* no answer is wanted */
-    int orphaned;  /* nor is the query: whoever is at it frees it */
+    int orphaned;  /* nobody wants it any more: whoever is at it frees it */
     int bell[2];   /* the descriptor that becomes readable, and the one that makes it so; -1: nobody has asked for it */
     int err;
     struct addrinfo *list;
@@ -313,8 +312,8 @@ int ls_query_start(const ls_Question *question, ls_Query **query) {
 int ls_query_answer(ls_Query *q, const struct addrinfo **list) {
     int err;
     lock();
-    if (!q->cancelled) revive(q);
-    err = q->cancelled ? ECANCELED : q->state == DONE ? q->err : LS_QUERY_RUNNING;
+    revive(q);
+    err = q->state == DONE ? q->err : LS_QUERY_RUNNING;
     *list = q->list;
     unlock();
     return err;
@@ -323,12 +322,10 @@ int ls_query_answer(ls_Query *q, const struct addrinfo **list) {
 int ls_query_getfd(ls_Query *q, int *fd) {
     int err = 0;
     lock();
-    if (!q->cancelled) {
-        revive(q);
-        if (q->bell[0] < 0) {
-            err = ls_bell_open(q->bell);
-            if (q->state == DONE) ls_bell_ring(q->bell);
-        }
+    revive(q);
+    if (q->bell[0] < 0) {
+        err = ls_bell_open(q->bell);
+        if (q->state == DONE) ls_bell_ring(q->bell);
     }
     *fd = q->bell[0];
     unlock();
@@ -336,24 +333,10 @@ int ls_query_getfd(ls_Query *q, int *fd) {
 }
 
 /* Nobody can stop a thread that is at it. */
-static void cancel(ls_Query *q) {
-    if (q->state == WAITING) {
-        leave_line(q);
-        q->state = DONE;
-    }
-    q->cancelled = 1;
-    ls_bell_close(q->bell);
-}
-
-void ls_query_cancel(ls_Query *q) {
-    lock();
-    cancel(q);
-    unlock();
-}
-
 void ls_query_drop(ls_Query *q) {
     lock();
-    cancel(q);
+    if (q->state == WAITING) leave_line(q);
+    ls_bell_close(q->bell);
     if (q->state == ASKING) q->orphaned = 1;
     else release(q);
     unlock();

@@ -20,19 +20,15 @@ typedef struct ls_Question {
    is no thread to ask (EAGAIN). That there is no such name is an answer, no failure here. */
 int ls_query_start(const ls_Question *question, ls_Query **query);
 
-/* 0, an errno or LS_EAI(code), always the same; ECANCELED after ls_query_cancel. The list is the query's. A name that
-   was asked for is the ai_canonname of its first address. */
+/* 0, an errno or LS_EAI(code), always the same. The list is the query's. A name that was asked for is the ai_canonname of
+   its first address. */
 enum { LS_QUERY_RUNNING = -1 };
 int ls_query_answer(ls_Query *query, const struct addrinfo **list);
 
-/* A descriptor that is readable once there is an answer, made when it is asked for; -1 after ls_query_cancel.
-   0 or an errno. */
+/* A descriptor that is readable once there is an answer, made when it is asked for. 0 or an errno. */
 int ls_query_getfd(ls_Query *query, int *fd);
 
-/* Nobody wants the answer any more. Closes the descriptor; the query stays until it is dropped. */
-void ls_query_cancel(ls_Query *query);
-
-/* Gives the query up, whatever it does. Never waits. */
+/* Gives the query up, whatever it does, and closes its descriptor. Never waits. */
 void ls_query_drop(ls_Query *query);
 
 #endif
