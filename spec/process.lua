@@ -3,6 +3,7 @@
 local process = {}
 
 local windows = package.config:sub(1, 1) == "\\" -- /proc is Wine's there, not the program's
+local counts = windows and require "counts"
 
 -- The text of a file of /proc; nil where there is none.
 function process.read(path)
@@ -55,7 +56,7 @@ end
 
 -- How many descriptors are open. Each is asked for by itself, as to list them takes other processes.
 function process.opened()
-  if windows then return 0 end
+  if windows then return counts.handles() end
   local count = 0
   for fd = 0, tonumber(process.status "FDSize") - 1 do
     local file = io.open("/proc/self/fdinfo/" .. fd) -- its own descriptor is not there yet while the system looks
@@ -93,8 +94,8 @@ end
 -- Memory in KiB that this process has written to, once there is no garbage left. Pages of files (of libc, say) are not
 -- counted where the kernel can tell: how many of them are mapped at once is its own affair.
 function process.memory()
-  if windows then return 0 end
   process.collect()
+  if windows then return counts.memory() / 1024 end
   local rollup = process.read "/proc/self/smaps_rollup"
   return tonumber((rollup and rollup:match "Anonymous:%s*(%d+)" or process.status "VmRSS"):match "%d+")
 end
