@@ -481,7 +481,7 @@ describe("lsocket.poller", function()
   end)
 
   it("fails where the platform has no such backend, and raises for one that nobody knows", function()
-    for _, backend in ipairs(helper.backends) do
+    for _, backend in ipairs { "epoll", "kqueue", "afd", "poll" } do
       local poller, message, name = lsocket.poller(backend)
       if not poller then
         assert.equal("EOPNOTSUPP", name)

@@ -81,7 +81,12 @@ static Poller *new_poller(lua_State *L) {
     return p;
 }
 
-/* lsocket.poller([backend]) -> poller | nil, message, name;  backend: "epoll", "kqueue", "poll" */
+/* Is that a backend of some platform? */
+static int is_backend(const char *name) {
+    return strcmp(name, "epoll") == 0 || strcmp(name, "kqueue") == 0 || strcmp(name, "afd") == 0;
+}
+
+/* lsocket.poller([backend]) -> poller | nil, message, name;  backend: "epoll", "kqueue", "afd", "poll" */
 static int core_poller(lua_State *L) {
     const char *name = luaL_optstring(L, 1, ls_poll_backends[0]->name);
     const ls_Backend *const *backend = ls_poll_backends;
@@ -89,9 +94,8 @@ static int core_poller(lua_State *L) {
     int err;
     while (*backend && strcmp((*backend)->name, name) != 0) backend++;
     if (!*backend) {
-        if (strcmp(name, "epoll") != 0 && strcmp(name, "kqueue") != 0)
-            return luaL_argerror(L, 1, lua_pushfstring(L, "no backend is called '%s'", name));
-        return ls_fail(L, EOPNOTSUPP);
+        if (is_backend(name)) return ls_fail(L, EOPNOTSUPP);
+        return luaL_argerror(L, 1, lua_pushfstring(L, "no backend is called '%s'", name));
     }
     p = new_poller(L);
     err = (*backend)->open(&p->set.self);

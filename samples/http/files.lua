@@ -6,14 +6,13 @@ local types = {
   lua = "text/plain; charset=utf-8", png = "image/png", svg = "image/svg+xml", txt = "text/plain; charset=utf-8",
 }
 
--- A file and its size; nil where it is none: the system opens directories, too.
+-- A file and its size; nil where it is none: some systems open directories, too, and fail to read them.
 local function open(path)
-  local folder = io.open(path .. "/.")
-  if folder then return folder:close() and nil end
   local file = io.open(path, "rb")
   if not file then return nil end
-  local size = file:seek("end")
-  if size and file:seek("set") then return file, size end
+  local _, problem = file:read(0)
+  local size = not problem and file:seek "end"
+  if size and file:seek "set" then return file, size end
   file:close()
 end
 
