@@ -290,62 +290,10 @@ local function describe_backend(backend)
     end)
 
     forks("serves on while a thousand children close, collect and end", function()
-      local listener, port = helper.bind("127.0.0.1", 0)
-      local server = assert(lsocket.poller(backend))
-      local clients = {}
-      assert(server:add(listener, "r"))
-
-      local ends = {
-        function() for _, sock in ipairs { listener, near, far } do sock:close() end end,
-        function()
-          server, listener, clients = nil, nil, nil
-          collectgarbage()
-          collectgarbage()
-        end,
-        function() end,
-        function() server:close() end,
-        function()
-          for client, sock in pairs(clients) do
-            client:close()
-            sock:close()
-          end
-          assert(server:remove(listener))
-        end,
-        function()
-          assert.is_false(server:wait(0))
-          for _, sock in pairs(clients) do sock:close() end
-          assert.equal(1, #server)
-        end,
-      }
-
-      local function serve()
-        local client = assert(lsocket.connect("127.0.0.1", port))
-        assert.same({ listener }, readable(server))
-        local sock = assert(listener:accept())
-        assert(server:add(sock, "r"))
-        clients[client] = sock
-        return client, sock
-      end
-
-      local function answer(client, sock)
-        assert(client:send "x")
-        assert.same({ sock }, readable(server))
-        assert.equal("x", sock:recv())
-        assert.is_false(server:wait(0))
-      end
-
-      local stays, its = serve()
-      for round = 1, helper.scale(1000) do
-        local client, sock = serve()
-        in_child(ends[round % #ends + 1])
-        answer(client, sock)
-        clients[client] = nil
-        sock:close()
-        client:close()
-        assert.equal(2, #server)
-      end
-      answer(stays, its)
-      for _, sock in ipairs { stays, its, listener, server } do sock:close() end
+      local rounds = helper.scale(1000)
+      local output, status = helper.run(helper.command("forkserver", backend, rounds))
+      assert.equal(("%d\n"):format(rounds + 1), output)
+      assert.equal(0, status)
     end)
   end)
 end
