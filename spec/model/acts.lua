@@ -85,12 +85,14 @@ end
 local function note(incoming, r, format)
   local data = r[1] and r[2]
   if type(data) ~= "string" then return end
-  incoming.unended = format == "l" or format == "\n"
-  if incoming.unended then
+  local line = format == "l" or format == "\n"
+  if line then
     data = data .. "\n"
   elseif format == "none" or format == "7\n" then
     if not r[3] then data = data .. format end
   end
+  if data == "" then return end -- as read(0) gives at the end, too
+  incoming.unended = line
   incoming.got[#incoming.got + 1] = data
 end
 
