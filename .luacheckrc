@@ -1,6 +1,5 @@
 std = "max"
 max_line_length = 120
-exclude_files = { "build" }
 files["spec"].std = "max+busted"
 files["spec/torture"].read_globals = { "torture" } -- main.c's
 files["spec/fuzz"].read_globals = { "fuzz", "lsocket" } -- api.c's
