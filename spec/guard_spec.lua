@@ -151,7 +151,8 @@ describe("loop.onerror", function()
   end)
 
   it("is not missed when standard error is closed", function()
-    local output, status = helper.run(helper.command "guard" .. " 2>&-")
+    -- A socket gets its number, and what is written to it may raise SIGPIPE.
+    local output, status = helper.run("trap '' PIPE; " .. helper.command "guard" .. " 2>&-")
     assert.equal("served\nwent on\n", output)
     assert.equal(0, status)
   end)
