@@ -350,7 +350,7 @@ static const char *play_alone(void) {
 
 /* What the C library allocates when something happens for the first time, and keeps, is there the second time; but it
    may happen later, as when more threads than ever before look names up at the same moment. And a finalizer that Lua
-   has no memory to call is never called, so there the collector rests from the second time on. A leak comes each time. */
+   has no memory to call is never called: so the collector rests from the second time on. A leak comes each time. */
 static int run(void) {
     const char *problem = play_alone();
     int times = 10;

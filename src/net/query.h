@@ -20,8 +20,8 @@ typedef struct ls_Question {
    is no thread to ask (EAGAIN). That there is no such name is an answer, no failure here. */
 int ls_query_start(const ls_Question *question, ls_Query **query);
 
-/* 0, an errno or LS_EAI(code), always the same. The list is the query's. A name that was asked for is the ai_canonname of
-   its first address. */
+/* 0, an errno or LS_EAI(code), always the same. The list is the query's. A name that was asked for is the ai_canonname
+   of its first address. */
 enum { LS_QUERY_RUNNING = -1 };
 int ls_query_answer(ls_Query *query, const struct addrinfo **list);
 
