@@ -353,12 +353,17 @@ static void *disturb(void *main_thread) {
     return NULL;
 }
 
+/* Its emulator of i386 ends where signals come to several threads, and where a process forks then. */
+static void need_signals(void) { need_kernel("signals to threads, where pointers are short", sizeof(void *) > 4); }
+
 static void calls_go_on_after_it(void **state) {
-    ls_Signals *s = listener(SIGUSR1, SIGUSR1);
+    need_signals();
+    ls_Signals *s;
     pthread_t self = pthread_self(), writer, other;
     int ends[2];
     char byte;
     (void)state;
+    s = listener(SIGUSR1, SIGUSR1);
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(pthread_create(&writer, NULL, write_later, &ends[1]), 0);
     assert_int_equal(pthread_create(&other, NULL, disturb, &self), 0);
@@ -387,6 +392,7 @@ static void *open_and_close(void *nothing) {
 }
 
 static void listeners_come_and_go_in_threads(void **state) {
+    need_signals();
     ls_Signals *keeper = listener(SIGUSR1, SIGUSR2); /* or a signal could find nobody */
     pthread_t threads[OPENERS];
     size_t i;
@@ -412,6 +418,7 @@ static int has_its_own(ls_Signals *s, pid_t parent) {
 }
 
 static void a_child_listens_for_itself(void **state) {
+    need_signals();
     ls_Signals *s = listener(SIGUSR1, SIGUSR2);
     pid_t self = getpid(), child;
     (void)state;
@@ -431,6 +438,7 @@ static void a_child_listens_for_itself(void **state) {
 }
 
 static void a_fork_leaves_the_mask_alone(void **state) {
+    need_signals();
     sigset_t before, after;
     pid_t child;
     (void)state;
@@ -447,6 +455,7 @@ static void a_fork_leaves_the_mask_alone(void **state) {
 
 /* A vfork(2) shares the memory, and the descriptors are copies that lead to the parent's bell. */
 static void what_reaches_a_child_past_fork_is_not_told_to_the_parent(void **state) {
+    need_signals();
     ls_Signals *s = listener(SIGUSR1, SIGUSR1);
     pid_t child;
     (void)state;
@@ -462,6 +471,7 @@ static void what_reaches_a_child_past_fork_is_not_told_to_the_parent(void **stat
 }
 
 static void executed_programs_start_with_the_default(void **state) {
+    need_signals();
     ls_Signals *s = listener(SIGTERM, SIGINT);
     pid_t child;
     (void)state;
