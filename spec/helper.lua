@@ -9,7 +9,7 @@ local helper = {}
 helper.now = system.monotime
 
 -- Windows: no sh, no /proc, no tools of Unix. What a test needs of them, it says by helper.need.
-helper.windows = package.config:sub(1, 1) == "\\"
+helper.windows = process.windows
 
 -- Those that some system has; lsocket.poller tells which are here.
 helper.backends = helper.windows and { "afd", "poll" } or { "epoll", "kqueue", "poll" }

@@ -3,6 +3,7 @@ local loop = require "lsocket.loop"
 local helper = require "spec.helper"
 
 local inloop = {}
+local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 -- Runs a function as the first task of the loop, for no longer than helper.patience.
 function inloop.run(fn)
@@ -12,6 +13,20 @@ end
 -- Lets the other tasks have some turns, after which they wait.
 function inloop.rest(turns)
   for _ = 1, turns or 3 do loop.sleep(0) end
+end
+
+-- Calls a function while another task counts its turns: how many it had, what the function returns.
+function inloop.turns_during(fn, ...)
+  local turns, done = 0, false
+  loop.spawn(function()
+    while not done do
+      turns = turns + 1
+      loop.sleep(0)
+    end
+  end)
+  local results = helper.pack(fn(...))
+  done = true
+  return turns, unpack(results, 1, results.n)
 end
 
 -- Collects what onerror is told while a function runs.

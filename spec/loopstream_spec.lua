@@ -3,12 +3,13 @@ local lsocket = require "lsocket"
 local loop = require "lsocket.loop"
 local stream = require "lsocket.stream"
 local helper = require "spec.helper"
+local inloop = require "spec.inloop"
 
 local fails, raises, pack = helper.fails, helper.raises, helper.pack
 
 -- Runs a function, for no longer than helper.patience, with two streams that are connected to each other.
 local function run(fn, options)
-  return loop.run(loop.deadline, helper.patience, function()
+  return inloop.run(function()
     local a, b = assert(lsocket.pair())
     return fn(stream.new(a, options), stream.new(b, options))
   end)
@@ -492,20 +493,15 @@ describe("a stream", function()
 
   it("that always has something to read lets the others have their turn", function()
     run(function(a, b)
-      local turns, done = 0, false
-      loop.spawn(function()
-        while not done do
-          turns = turns + 1
-          loop.sleep(0)
-        end
-      end)
-      local data = ("x"):rep(100)
+      local data, done = ("x"):rep(100), false
       local writer = loop.spawn(function()
         while not done do a:write(data) end
         a:close()
       end)
-      local enough = loop.now() + 0.05
-      repeat until loop.now() > enough or not b:readsome(10)
+      local turns = inloop.turns_during(function()
+        local enough = loop.now() + 0.05
+        repeat until loop.now() > enough or not b:readsome(10)
+      end)
       done = true
       while b:readsome() do end
       writer:join()

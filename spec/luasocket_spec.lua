@@ -5,7 +5,6 @@ local inloop = require "spec.inloop"
 local loop = require "lsocket.loop"
 local socket = require "lsocket.luasocket"
 
-local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local objects = {}
 
@@ -36,26 +35,12 @@ local function pair()
   return near, far, server
 end
 
--- Calls a function in a task while another one counts its turns: the turns, what the function returns
-local function turns_during(fn, ...)
-  local turns, done = 0, false
-  loop.spawn(function()
-    while not done do
-      turns = turns + 1
-      loop.sleep(0)
-    end
-  end)
-  local results = helper.pack(fn(...))
-  done = true
-  return turns, unpack(results, 1, results.n)
-end
-
 describe("in a task", function()
   it("a call that waits lets the others run", function()
     inloop.run(function()
       local near, far = pair()
       near:settimeout(0.02)
-      local turns, data, text, part = turns_during(near.receive, near, 5)
+      local turns, data, text, part = inloop.turns_during(near.receive, near, 5)
       assert.same({ nil, "timeout", "" }, { data, text, part })
       assert.is_true(turns > 1)
       loop.spawn(function() far:send "hello" end)
@@ -114,7 +99,7 @@ describe("in a task", function()
       assert.same({ "one" }, lines)
       for _ in ipairs { 1 } do -- in a loop's body the others run
         local function wait() return near:receive() end
-        assert.is_true(turns_during(function() return wait() end) > 1)
+        assert.is_true(inloop.turns_during(function() return wait() end) > 1)
       end
     end)
   end)
@@ -127,7 +112,7 @@ describe("in a task", function()
         inloop.rest()
         far:send "x"
       end)
-      local turns, readable, writable, text = turns_during(socket.select, { quiet, near }, nil)
+      local turns, readable, writable, text = inloop.turns_during(socket.select, { quiet, near }, nil)
       assert.is_true(turns > 1)
       assert.equal(near, readable[1])
       assert.equal(1, readable[near])
@@ -151,7 +136,7 @@ describe("in a task", function()
 
   it("sleep and the look-up of a name let the others run", function()
     inloop.run(function()
-      assert.is_true(turns_during(socket.sleep, 0.01) > 1)
+      assert.is_true(inloop.turns_during(socket.sleep, 0.01) > 1)
       assert.equal("127.0.0.1", (socket.dns.toip "127.0.0.1"))
       assert.is_table(socket.dns.getaddrinfo "localhost")
     end)
@@ -200,7 +185,7 @@ describe("in a task", function()
       local function poll()
         for _ = 1, 10 do near:receive() end
       end
-      assert.is_true(turns_during(poll) >= 10)
+      assert.is_true(inloop.turns_during(poll) >= 10)
     end)
   end)
 
@@ -211,11 +196,11 @@ describe("in a task", function()
       local function read()
         for _ = 1, 10000 do assert(near:receive()) end
       end
-      assert.is_true(turns_during(read) > 1)
+      assert.is_true(inloop.turns_during(read) > 1)
       local function send()
         for _ = 1, 10000 do assert(near:send "x") end
       end
-      assert.is_true(turns_during(send) > 1)
+      assert.is_true(inloop.turns_during(send) > 1)
     end)
   end)
 
@@ -224,7 +209,7 @@ describe("in a task", function()
       local near, far = pair()
       near:settimeout(0.01)
       local data, text
-      local turns = turns_during(string.gsub, "x", "x", function() data, text = near:receive() end)
+      local turns = inloop.turns_during(string.gsub, "x", "x", function() data, text = near:receive() end)
       assert.same({ nil, "timeout" }, { data, text })
       assert.is_true(turns <= 1)
       far:send "abc\n"
@@ -262,7 +247,7 @@ describe("in a task", function()
       local cleaned
       local try = socket.newtry(function() cleaned = true end)
       local get = socket.protect(function() return try(near:receive()) end)
-      local turns, data, text = turns_during(get)
+      local turns, data, text = inloop.turns_during(get)
       assert.same({ nil, "timeout", true }, { data, text, cleaned })
       assert.is_true(turns > 1)
     end)

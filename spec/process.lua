@@ -2,7 +2,8 @@
 -- Used by the specs and by the programs in spec/child; what to make of the figures is left to them.
 local process = {}
 
-local windows = package.config:sub(1, 1) == "\\" -- /proc is Wine's there, not the program's
+process.windows = package.config:sub(1, 1) == "\\" -- /proc is Wine's there, not the program's
+local windows = process.windows
 local counts = windows and require "counts"
 
 -- The text of a file of /proc; nil where there is none.
