@@ -221,13 +221,13 @@ static int lookup_getfd(lua_State *L) {
 static void drop(Lookup *l) {
     if (l->query) ls_query_drop(l->query);
     l->query = NULL;
+    l->fd = -1;
 }
 
 /* lookup:cancel() -> true;  harmless when it is done or cancelled */
 static int lookup_cancel(lua_State *L) {
     Lookup *l = check_self(L);
     if (l->fd >= 0) ls_state_forget(L, l->fd, 1);
-    l->fd = -1;
     drop(l);
     return ls_succeed(L);
 }
@@ -235,7 +235,6 @@ static int lookup_cancel(lua_State *L) {
 static int lookup_gc(lua_State *L) {
     Lookup *l = check_self(L);
     drop(l);
-    l->fd = -1;
     l->magic = &magics[LS_STATE_GONE];
     return 0;
 }
