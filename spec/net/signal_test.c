@@ -353,7 +353,7 @@ static void *disturb(void *main_thread) {
     return NULL;
 }
 
-/* Its emulator of i386 ends where signals come to several threads, and where a process forks then. */
+/* qemu-user's emulation of i386 dies where signals come to several threads, and where a process forks then. */
 static void need_signals(void) { need_kernel("signals to threads, where pointers are short", sizeof(void *) > 4); }
 
 static void calls_go_on_after_it(void **state) {
