@@ -438,7 +438,7 @@ end
 -- A file with this in it: its path.
 function helper.file(content)
   local path = helper.path()
-  local file = assert(io.open(path, "w"))
+  local file = assert(io.open(path, "wb"))
   file:write(content)
   file:close()
   return path
@@ -492,6 +492,20 @@ function helper.command(program, ...)
   words[#words + 1] = (program:find "^samples/" and "" or "spec/child/") .. program .. ".lua"
   for _, word in ipairs { ... } do words[#words + 1] = helper.quote(word) end
   return table.concat(words, " ")
+end
+
+-- A command with variables of its environment: name -> value, or false for none.
+function helper.setting(variables, command)
+  for name, value in pairs(variables) do
+    local way = helper.windows and "set %s=%s&& %s" or value and "%s=%s %s" or "env -u %s%s %s"
+    command = way:format(name, value or "", command)
+  end
+  return command
+end
+
+-- A command that is ended after so many seconds, but on Windows, where a program of that name only waits.
+function helper.bounded(seconds, command)
+  return helper.windows and command or ("timeout %d %s"):format(seconds, command)
 end
 
 -- What a shell says first so that the program it starts has room for so many descriptors, the usual three among them:

@@ -7,7 +7,7 @@ local hostile = {}
 
 -- Runs a sample that ends by itself: what it printed, its exit status.
 function hostile.run(name, ...)
-  return helper.run("timeout 20 " .. helper.command("samples/" .. name, ...) .. " < /dev/null")
+  return helper.run(helper.bounded(20, helper.command("samples/" .. name, ...)) .. " < /dev/null")
 end
 
 -- Starts a sample whose output goes to a file, calls a function with the port or path in its first line, its process

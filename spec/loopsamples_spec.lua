@@ -12,7 +12,7 @@ after_each(helper.remove_paths)
 
 -- Runs a sample that ends by itself: what it printed, its exit status.
 local function run(name, ...)
-  return helper.run("timeout 20 " .. helper.command("samples/" .. name, ...))
+  return helper.run(helper.bounded(20, helper.command("samples/" .. name, ...)))
 end
 
 describe("samples/echo.lua", function()

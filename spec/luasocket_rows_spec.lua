@@ -8,7 +8,7 @@ local has_theirs = pcall(require, "socket.core")
 
 -- The results of the rows of a file, by number, as a child prints them.
 local function run(which, file)
-  local output = helper.run("timeout " .. 2 * helper.patience .. " " .. helper.command("luasocket", which, file))
+  local output = helper.run(helper.bounded(2 * helper.patience, helper.command("luasocket", which, file)))
   local results = {}
   for number, text in output:gmatch "(%d+)\t([^\n]*)" do results[tonumber(number)] = text end
   if not output:find "\nend\n$" then results.rest = output:match "([^\n]*)\n*$" end

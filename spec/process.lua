@@ -2,13 +2,13 @@
 -- Used by the specs and by the programs in spec/child; what to make of the figures is left to them.
 local process = {}
 
-process.windows = package.config:sub(1, 1) == "\\" -- /proc is Wine's there, not the program's
+process.windows = package.config:sub(1, 1) == "\\"
 local windows = process.windows
 local counts = windows and require "counts"
 
--- The text of a file of /proc; nil where there is none.
+-- The text of a file; nil where there is none. What Wine has in /proc is its own, not the program's.
 function process.read(path)
-  local file = not windows and io.open(path)
+  local file = not (windows and path:find "^/proc/") and io.open(path, "rb")
   if not file then return nil end
   local text = file:read "*a"
   file:close()

@@ -104,7 +104,7 @@ describe("samples/pubsub.lua", function()
     local pipe = assert(io.popen("echo $$; exec " .. helper.command("samples/pubsub", path) .. " 2>&1"))
     local pid = pipe:read "*l"
     pipe:read "*l"
-    local said, status = helper.run("timeout 20 " .. helper.command("samples/pubsub", path))
+    local said, status = helper.run(helper.bounded(20, helper.command("samples/pubsub", path)))
     assert.same({ "pubsub: " .. path .. ": Address already in use\n", 1 }, { said, status })
     os.execute("kill -KILL " .. pid)
     pipe:close()

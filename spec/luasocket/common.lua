@@ -3,6 +3,8 @@
 -- A row is { what it shows, the results as text, fn(socket, unix) }, and may have
 --   ours = the results of lsocket.luasocket, where they are wanted to differ, and why = the reason;
 --   needs = the name of a function of common.has, which returns whether the row can be run.
+local windows = require "spec.process".windows
+
 local common = {}
 
 common.has = {}
@@ -24,8 +26,13 @@ end
 
 -- What the kernel says about a descriptor.
 function common.has.proc()
-  local file = io.open "/proc/self/fdinfo/0"
+  local file = not windows and io.open "/proc/self/fdinfo/0"
   return file and file:close() or false
+end
+
+-- A send buffer that gets full; Windows takes whatever is sent.
+function common.has.limit()
+  return not windows
 end
 
 local function quote(text)

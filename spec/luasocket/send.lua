@@ -62,13 +62,13 @@ return {
   end },
   { "the index of a partial result counts from the string's beginning", 'nil "timeout" 10', function(socket)
     return fill(pair(socket), "xxxxxxxxxxx", 11)
-  end },
-  { "nothing fits", 'nil "timeout" 0', function(socket) return fill(pair(socket), "x") end },
+  end, needs = "limit" },
+  { "nothing fits", 'nil "timeout" 0', function(socket) return fill(pair(socket), "x") end, needs = "limit" },
   { "an empty string where nothing fits", "0 nil nil", function(socket)
     local client = pair(socket)
     fill(client, "x")
     return client:send ""
-  end },
+  end, needs = "limit" },
   { "nothing fits before the time is over", 'true nil "timeout" 0', function(socket)
     local client = pair(socket)
     fill(client, "x")
@@ -76,7 +76,7 @@ return {
     local took, done, message, last
     repeat took, done, message, last = common.timed(socket, 0.05, client.send, client, "x") until not done
     return took, done, message, last
-  end },
+  end, needs = "limit" },
   { "to a peer that has closed", 'nil "closed" 0', function(socket)
     local client, server = pair(socket)
     server:close()

@@ -18,7 +18,7 @@ return {
   end },
   { "the class of a master is its field", '"tcp{master}"', function(socket) return keep(socket.tcp()).class end },
   { "a text of an object is its class and a place", "true", function(socket)
-    return tostring(keep(socket.tcp())):find "^tcp{master}: 0x%x+$" ~= nil
+    return tostring(keep(socket.tcp())):find "^tcp{master}: 0?x?%x+$" ~= nil
   end },
   { "fields that there are not", "nil nil", function(socket)
     local tcp = keep(socket.tcp())

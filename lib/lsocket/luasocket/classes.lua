@@ -29,7 +29,7 @@ end
 -- "tcp{client}: 0x...": the address of the table, which Lua tells of one without a metatable.
 local function describe(self)
   local class = getmetatable(self)
-  local address = tostring(setmetatable(self, nil)):match "0x.*"
+  local address = tostring(setmetatable(self, nil)):match ": (.*)$"
   setmetatable(self, class)
   return ("%s: %s"):format(class.__name, address)
 end
