@@ -35,7 +35,8 @@ ifeq ($(TARGET),windows)
 SHARED := -Isrc/net/win/posix -D_WIN32_WINNT=0x0A00
 LIBS := $(LUA_DLL) -lws2_32 -liphlpapi -lntdll
 SO := dll
-TLS ?= 0
+TLS ?= $(if $(OPENSSL_INCDIR),1,0)
+TLS_LIBS := $(LUA_DLL) -lws2_32 -lcrypt32
 endif
 ifeq ($(shell uname -s),Darwin)
 LIBFLAG ?= -bundle -undefined dynamic_lookup
@@ -48,16 +49,19 @@ override CFLAGS += -std=c99 -pedantic $(SHARED) $(WARNINGS)
 
 SOURCES := $(wildcard src/*.c src/net/*.c)
 HEADERS := $(wildcard src/*.h src/net/*.h src/tls/*.h)
-# A file in src/net/win/ takes the place of one in src/net/.
+TLS_SOURCES := $(wildcard src/tls/*.c)
+# A file in src/net/win/ takes the place of one in src/net/, and one in src/tls/win/ that of one in src/tls/.
 ifeq ($(TARGET),windows)
 INSTEAD := $(wildcard src/net/win/*.c)
 SOURCES := $(filter-out $(INSTEAD:src/net/win/%=src/net/%),$(SOURCES)) $(INSTEAD)
+TLS_INSTEAD := $(wildcard src/tls/win/*.c)
+TLS_SOURCES := $(filter-out $(TLS_INSTEAD:src/tls/win/%=src/tls/%),$(TLS_SOURCES)) $(TLS_INSTEAD)
 HEADERS += $(wildcard src/net/win/*.h src/net/win/posix/*.h src/net/win/posix/*/*.h)
 endif
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/%.o)
 MODULE := $(BUILD)/lsocket.$(SO)
-TLS_OBJECTS := $(patsubst src/%.c,$(BUILD)/%.o,$(wildcard src/tls/*.c))
-TLS_MODULE := $(BUILD)/lsocket/tls.so
+TLS_OBJECTS := $(TLS_SOURCES:src/%.c=$(BUILD)/%.o)
+TLS_MODULE := $(BUILD)/lsocket/tls.$(SO)
 LUA_FILES := $(patsubst lib/%,%,$(shell find lib -name '*.lua'))
 TYPE_FILES := $(patsubst types/%,%,$(shell find types -name '*.lua'))
 
@@ -101,7 +105,7 @@ tls: $(TLS_MODULE)
 
 $(TLS_MODULE): $(TLS_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LIBFLAG) $(LDFLAGS) -o $@ $(TLS_OBJECTS) $(OPENSSL_LIBS)
+	$(CC) $(CFLAGS) $(LIBFLAG) $(LDFLAGS) -o $@ $(TLS_OBJECTS) $(OPENSSL_LIBS) $(TLS_LIBS)
 
 $(TLS_OBJECTS): CPPFLAGS_TLS = $(OPENSSL_CFLAGS)
 

@@ -2,6 +2,7 @@
 #include "connection.h"
 
 #include "hello.h"
+#include "kernel.h"
 #include "names.h"
 
 #include <errno.h>
@@ -237,32 +238,17 @@ static void drain(lt_Connection *c) {
     shared->core->receive(c->layer.fd, shared->input, LT_INPUT, &n);
 }
 
-/* Room in the kernel for what is the last: without a close_notify the peer could not trust what it has got. */
-static void widen(int fd) {
-    int size = 0;
-    socklen_t len = sizeof size;
-    if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len) != 0 || size > INT_MAX - 4 * MOST) return;
-    size += 4 * MOST;
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, len);
-}
-
+/* Says goodbye. What is the last gets room in the kernel: without it the peer could not trust what it has got. */
 static void part(lt_Connection *c) {
     if (end_sending(c) != EAGAIN) return;
-    widen(c->layer.fd);
+    lt_kernel_widen(c->layer.fd, 4 * MOST);
     end_sending(c);
-}
-
-/* The program has set linger to 0, and wants what was sent to be thrown away: the peer must not take it for whole. */
-static int is_aborted(int fd) {
-    struct linger linger;
-    socklen_t len = sizeof linger;
-    return getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len) == 0 && linger.l_onoff && linger.l_linger == 0;
 }
 
 static void close_connection(ls_Layer *layer, int polite) {
     lt_Connection *c = of(layer);
     if (!c->setup) return;
-    if (polite && !is_aborted(layer->fd)) {
+    if (polite && !lt_kernel_isaborted(layer->fd)) {
         if (begin(c) == 0 && c->done) part(c);
         drain(c);
     }

@@ -7,7 +7,6 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 lt_Source lt_pem_source(const lt_Text *text, const lt_Text *path, const char *name) {
@@ -26,29 +25,37 @@ static const char *name_of(lt_Source source) {
 
 enum { MOST = 64 << 20 }; /* bytes of a file: the system's roots have a quarter of a million */
 
-static int read_all(int fd, char *data, size_t size, size_t *len) {
-    ssize_t n;
-    for (*len = 0; *len < size; *len += (size_t)n) {
-        do n = read(fd, data + *len, size - *len);
-        while (n < 0 && errno == EINTR);
-        if (n < 0) return errno;
-        if (n == 0) break;
-    }
+/* More room for what is read, up to MOST. 0 or an errno. */
+static int grow(char **data, size_t *room) {
+    size_t more = *room ? 2 * *room : 16 << 10;
+    char *grown = more <= MOST ? OPENSSL_clear_realloc(*data, *room, more) : NULL;
+    if (!grown) return more <= MOST ? ENOMEM : EFBIG;
+    *data = grown;
+    *room = more;
     return 0;
+}
+
+static ssize_t read_some(int fd, char *data, size_t size) {
+    ssize_t n;
+    do n = read(fd, data, (unsigned)size);
+    while (n < 0 && errno == EINTR);
+    return n;
 }
 
 /* 0 or an errno; a directory opens, and fails to be read. */
 static int load(int fd, char **data, size_t *len) {
-    struct stat s;
-    size_t size;
+    size_t room = 0;
+    ssize_t n = 0;
     int err;
-    if (fstat(fd, &s) != 0) return errno;
-    size = S_ISREG(s.st_mode) ? (size_t)s.st_size : 1 << 20; /* a pipe, say */
-    if (size > MOST) return EFBIG;
-    *data = OPENSSL_malloc(size + 1);
-    if (!*data) return ENOMEM;
-    err = read_all(fd, *data, size, len);
-    if (err) OPENSSL_free(*data);
+    *data = NULL;
+    *len = 0;
+    do {
+        *len += (size_t)n;
+        err = *len == room ? grow(data, &room) : 0;
+        n = err ? 0 : read_some(fd, *data + *len, room - *len);
+        if (n < 0) err = errno;
+    } while (n > 0);
+    if (err) OPENSSL_clear_free(*data, room);
     return err;
 }
 

@@ -49,7 +49,7 @@ static void write_key(const SSL *ssl, const char *line) {
     if (handle->keylog < 0 || len >= sizeof text) return;
     memcpy(text, line, len);
     text[len] = '\n';
-    if (write(handle->keylog, text, len + 1) < 0) return; /* the connection matters more */
+    if (write(handle->keylog, text, (unsigned)len + 1) < 0) return; /* the connection matters more */
 }
 
 static int open_keylog(lt_Setup *setup, const lt_Options *o, lt_Failure *failure) {

@@ -174,6 +174,9 @@ struct linger {
 #define FD_CLOEXEC 1
 static inline int fcntl(int fd, int command, int flags) { return (void)fd, (void)command, (void)flags, 0; }
 
+/* A file is not inherited, and its bytes are as they are. */
+#define O_CLOEXEC (_O_NOINHERIT | _O_BINARY)
+
 /* Begins to use Winsock, once in a process. 0 or an errno. */
 int ls_win_start(void);
 
