@@ -3,15 +3,20 @@ local busted = require "busted"
 local base = require "busted.outputHandlers.base"()
 local skipped = require "spec.windows.skipped"
 
-local function reason_of(name)
-  for reason, starts in pairs(skipped.tests) do
-    for _, start in ipairs(starts) do
-      if name:sub(1, #start) == start then return reason end
+local function first_words(name, words) return name:sub(1, #words) == words end
+
+local function last_words(name, words) return name:sub(-#words) == words end
+
+local function find(name, reasons, has)
+  for reason, list in pairs(reasons) do
+    for _, words in ipairs(list) do
+      if has(name, words) then return reason end
     end
   end
-  for reason, ending in pairs(skipped.endings) do
-    if name:sub(-#ending) == ending then return reason end
-  end
+end
+
+local function reason_of(name)
+  return find(name, skipped.tests, first_words) or find(name, skipped.endings, last_words)
 end
 
 busted.subscribe({ "test", "start" }, function(element)

@@ -2,12 +2,10 @@
 -- words of the name stand here, or the last ones.
 return {
   specs = {
-    ["the module has no TLS"] = [[
-      tls_certificate tls_connection tls_context tls_cut tls_inspect tls_loop tls_name tls_peers tls_samples tls_serve
-      tls_session tls_stall tls_stream tls_waiting ]],
     ["it starts programs by sh, or others than Lua"] = [[
       announce bench circles commands documents exhausted guard hostile howto http httpclient jobs link loopfinalizer
-      loopsamples looptorture manual mistaken proxy pubsub racedns samplepairs socks5 state types usage websocket ]],
+      loopsamples looptorture manual mistaken proxy pubsub racedns samplepairs socks5 state tls_peers tls_samples
+      tls_stall types usage websocket ]],
     ["it compiles a module for this machine"] = "layer layerwait",
     ["Windows does not have fork(2)"] = "fork",
     ["Windows does not send signals to programs"] = "interrupt loopsignals signals waits",
@@ -16,12 +14,15 @@ return {
     ["Windows does not have io_uring(7)"] = "ring ringedge",
     ["Windows does not have UDP_SEGMENT"] = "offload",
     ["it has the options of Unix, and what each kind of socket says to each"] = "option option_kinds",
-    ["not tried yet"] = "luasocket_rows mime",
     ["Wine tells a reset as an end"] = "streamend",
     ["Windows does not have sockets of the type seqpacket"] = "loopwrap wrapturn",
   },
   endings = {
-    ["Wine does not have unix domain sockets"] = ", over unix",
+    ["Wine does not have unix domain sockets"] = { ", over unix" },
+    ["Wine does not have MCAST_JOIN_GROUP"] = {
+      "rows of options ip-add-membership",
+      "rows of options ipv6-add-membership",
+    },
   },
   tests = {
     ["Wine does not have unix domain sockets"] = {
@@ -59,6 +60,9 @@ return {
       "a server of a socket that listens already serves its clients, and closes it: of a path",
       "a stream's time-out limits connecting, too",
       "loop.serve needs no port for a unix path",
+      "loop.connect with TLS takes a path",
+      "rows of select unix streams",
+      "rows of unix ",
     },
     ["Windows does not have sockets of the type seqpacket"] = {
       "a wrong argument #1 to 'new' (stream socket expected, got seqpacket)",
@@ -79,6 +83,8 @@ return {
       "recvmany tells that nobody was there",
       "a refused datagram is told once",
       "v6only = true refuses IPv4",
+      "rows of udp a peer that refuses",
+      "rows of udp send after a refusal",
     },
     ["Wine tells a reset as an end"] = {
       "a failure of the kind ECONNRESET",
@@ -89,10 +95,14 @@ return {
       "stream:read fails as recv does",
       "stream:readexactly fails as the connection does",
       "stream:peek fails after what came before the failure",
+      "the end of a connection that was reset is a failure",
     },
     ["an error of a connection stays"] = {
       "status tells an error once",
       "a connection being made that is refused ",
+      "rows of receive receive of one that was refused",
+      "rows of send send of one that was refused",
+      "rows of options error is told once",
     },
     ["Wine does not send control data"] = {
       "a message by IPv4, to another address tells where",
@@ -114,6 +124,14 @@ return {
     },
     ["options have the errors of Unix"] = {
       "socket takes options and inherit by name",
+    },
+    ["Wine or Windows does not have this option"] = {
+      "rows of options reuseport",
+      "rows of options tcp-",
+    },
+    ["other errors are met first"] = {
+      "rows of tcp connect a listener",
+      "rows of tcp connect to a network without a way",
     },
     ["a socket that is shut down for reading, or was never connected, is not readable"] = {
       "shutdown of unix for reading",
@@ -156,6 +174,8 @@ return {
       "stream:sendfile raises for what is no file",
       "stream:write fails as send does",
       "the turn to write is given on when the one that waited for it waits for the stream itself",
+      "a connection without room sends what it has taken while the program waits",
+      "a connection without room still reads",
     },
     ["it counts on times that Wine does not keep on a busy machine"] = {
       "a stream that always has something to read lets the others have their turn",
@@ -166,6 +186,14 @@ return {
     },
     ["it starts a program by sh"] = {
       "a failure of bind or connect tells that there are no descriptors left",
+      "a certificate of LuaSec has the public key",
+      "a certificate is told field by field",
+      "a weak certificate is refused",
+      "lsocket.tls is loaded only where it is asked for",
+      "sock:binding is that of the server's certificate",
+      "what is stapled is not taken for ever where it does not say",
+      "with TLS 1.2, a session is taken up only while",
+      "with TLS 1.3, a session is taken up only while",
     },
   },
 }
