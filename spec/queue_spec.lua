@@ -267,14 +267,14 @@ describe("a wait for a queue that is cut off", function()
     run(function()
       local queue, woken = loop.queue(), nil
       local getter = loop.spawn(function()
-        return loop.deadline(0.003, function()
+        return loop.deadline(0.1, function()
           local value = queue:get()
           woken = loop.now()
           return value
         end)
       end)
       rest()
-      local stop = loop.now() + 0.006
+      local stop = loop.now() + 0.11
       queue:put "in hand"
       while loop.now() < stop do end -- luacheck: ignore 542
       assert.equal("in hand", getter:join())

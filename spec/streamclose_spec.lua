@@ -4,6 +4,7 @@ local loop = require "lsocket.loop"
 local stream = require "lsocket.stream"
 local edges = require "spec.edges"
 local helper = require "spec.helper"
+local rest = require "spec.inloop".rest
 
 local later, run, timed = edges.later, edges.run, edges.timed
 local fails, raises, pack = helper.fails, helper.raises, helper.pack
@@ -391,7 +392,7 @@ describe("stream:close with a grace", function()
     end)
     run(function(a, b)
       local closer = loop.spawn(a.close, a, helper.patience)
-      loop.sleep(0.001)
+      rest()
       fails("EBADF", a:read())
       a:close()
       fails("ECANCELED", closer:join())
