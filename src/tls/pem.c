@@ -46,7 +46,7 @@ static ssize_t read_some(int fd, char *data, size_t size) {
 static int load(int fd, char **data, size_t *len) {
     size_t room = 0;
     ssize_t n = 0;
-    int err;
+    int err = 0;
     *data = NULL;
     *len = 0;
     do {
