@@ -195,6 +195,22 @@ describe("a tcp socket in steps", function()
     assert.is_nil((server:connect("127.0.0.1", port)))
   end)
 
+  it("cannot be connected twice, whoever has connected it", function()
+    local _, port = listening()
+    local function made(client)
+      assert.equal("w", client:wait("w", helper.patience))
+      return client
+    end
+    fails("EISCONN", made(assert(lsocket.connect("127.0.0.1", port))):connect("127.0.0.1", port))
+    local first, second = socket(), nil
+    second = assert(first:dup())
+    assert(second:connect("127.0.0.1", port))
+    made(second)
+    fails("EISCONN", first:connect("127.0.0.1", port))
+    local third = assert(lsocket.fromfd(assert(first:dup()):detach()))
+    fails("EISCONN", third:connect("127.0.0.1", port))
+  end)
+
   it("says that it is connecting while it is", function()
     local server, port = bound "tcp"
     assert(server:listen(0))

@@ -111,7 +111,8 @@ static int open_socket(lua_State *L, const ls_Request *r) {
     if (err) return ls_fail(L, err);
     opening.request = r;
     opening.s = ls_socket_new(L);
-    opening.s->flags = (unsigned char)((connects(r) ? 0 : LS_SOCKET_BOUND) | (r->multicast ? LS_SOCKET_MULTICAST : 0));
+    opening.s->flags = connects(r) ? LS_SOCKET_ASKED : LS_SOCKET_BOUND;
+    if (r->multicast) opening.s->flags |= LS_SOCKET_MULTICAST;
     err = ls_gai_try(r->address, r->len, ls_request_port(r->port), r->family, open_at, &opening);
     return err ? ls_fail(L, err) : 1;
 }

@@ -45,6 +45,7 @@ size_t ls_socket_room(const ls_Socket *s, size_t size) {
 }
 
 void ls_socket_share(ls_Socket *s) {
+    s->flags |= LS_SOCKET_ASKED;
     if (LS_HAVE_UDP_OFFLOAD && s->type == SOCK_DGRAM && s->family != AF_UNIX) s->flags |= LS_SOCKET_SHARED;
 }
 

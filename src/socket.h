@@ -25,7 +25,8 @@ enum {
     LS_SOCKET_SEGMENT = 8, /* its option segment is not 0 */
     LS_SOCKET_GRO = 16,    /* its option gro is on */
     LS_SOCKET_SHARED = 32, /* others may have set these two since: who needs to know asks the kernel */
-    LS_SOCKET_PARTED = 64  /* datagrams that came put together have been taken one by one */
+    LS_SOCKET_PARTED = 64, /* datagrams that came put together have been taken one by one */
+    LS_SOCKET_ASKED = 128  /* it may have been asked for a connection, by this object or another one */
 };
 
 /* Pushes a socket that is born closed: open a descriptor into it, and any error after that leaks nothing. */
@@ -41,7 +42,8 @@ LS_HOT void ls_socket_define(ls_Socket *s, int family, int type) {
    descriptor the caller's. 0 or an errno. */
 int ls_socket_adopt(ls_Socket *s, int fd);
 
-/* Its descriptor is, or may be, another object's or process's, too: no flag mirrors an option for good. */
+/* Its descriptor is, or may be, another object's or process's, too: no flag mirrors an option for good,
+   and others may ask for a connection. */
 void ls_socket_share(ls_Socket *s);
 
 /* Bytes without bounds, as those of a pipe are, too; everything else comes in records. */

@@ -88,13 +88,14 @@ static int sock_listen(lua_State *L) {
 /* Linux says once that a connection is made where another one is asked for meanwhile. */
 static int is_connected(const ls_Socket *s) {
     ls_Addr peer;
-    return s->type != SOCK_DGRAM && ls_fd_peer(s->fd, &peer) == 0;
+    return s->flags & LS_SOCKET_ASKED && s->type != SOCK_DGRAM && ls_fd_peer(s->fd, &peer) == 0;
 }
 
 static int try_connect(void *context, const ls_Addr *addr) {
-    const Step *step = context;
-    int err = is_connected(step->s) ? EISCONN : ls_fd_connect(step->s->fd, addr);
-    if (!err) set_alone(step->s, 0);
+    ls_Socket *s = ((const Step *)context)->s;
+    int err = is_connected(s) ? EISCONN : ls_fd_connect(s->fd, addr);
+    s->flags |= LS_SOCKET_ASKED;
+    if (!err) set_alone(s, 0);
     return err;
 }
 
