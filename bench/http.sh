@@ -62,6 +62,7 @@ ask() { # LUA CONNECTIONS ROUND NAME PORT PID: one turn
         END {
             if (wrong || !requests) exit 1
             sub(/-ring$/, ", ring", name)
+            sub(/-minimal/, ", minimal", name)
             sub(/-loop/, " loop", name)
             sub(/-[0-9]/, " &", name)
             sub(/ -/, " ", name)
@@ -73,7 +74,11 @@ ask() { # LUA CONNECTIONS ROUND NAME PORT PID: one turn
 measure() { # LUA CONNECTIONS ROUNDS
     servers=
     start $1 lsocket-loop samples/httpd.lua 0
-    if bench/engines $1 | grep -q ring; then start $1 lsocket-loop-ring samples/httpd.lua 0; fi
+    start $1 lsocket-loop-minimal bench/http/lsocket.lua
+    if bench/engines $1 | grep -q ring; then
+        start $1 lsocket-loop-ring samples/httpd.lua 0
+        start $1 lsocket-loop-minimal-ring bench/http/lsocket.lua
+    fi
     start_peers $1 $2
     round=1
     while [ $round -le $3 ]; do
@@ -88,8 +93,9 @@ measure() { # LUA CONNECTIONS ROUNDS
 
 echo "# http: copas is left out at 5000 connections, where LuaSocket's select cannot go (1,024 descriptors)"
 echo "# http: lsocket loop runs on its poller, lsocket loop, ring on io_uring"
+echo "# http: lsocket loop is samples/httpd.lua, which limits everything; minimal does no more than copas' server does"
 for lua in $LUAS; do
-    bench/engines $lua | grep -q ring || echo "# http: the loop has no ring with $lua, so 2 rows are left out"
+    bench/engines $lua | grep -q ring || echo "# http: the loop has no ring with $lua, so 4 rows are left out"
 done
 lua5.4 -e 'require "http.server"' 2> /dev/null || echo "# http: Debian has lua-http for Lua 5.1 and LuaJIT alone"
 SEED=${SEED:-$(date +%s)}
