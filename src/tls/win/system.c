@@ -10,6 +10,7 @@
 
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int load_named(X509_STORE *store, const char *file, const char *path) {
     int hashes = lt_hashes_any(path);
@@ -18,9 +19,30 @@ static int load_named(X509_STORE *store, const char *file, const char *path) {
     return hashes || sk_X509_OBJECT_num(X509_STORE_get0_objects(store)) > 0;
 }
 
+static int has_servers(const CERT_ENHKEY_USAGE *usage) {
+    DWORD i;
+    for (i = 0; i < usage->cUsageIdentifier; i++)
+        if (strcmp(usage->rgpszUsageIdentifier[i], szOID_PKIX_KP_SERVER_AUTH) == 0) return 1;
+    return 0;
+}
+
+/* Does Windows trust it for servers, not for programs or mail alone? The last error says what no usage at all means. */
+static int is_for_servers(const CERT_CONTEXT *root) {
+    DWORD size = 0;
+    CERT_ENHKEY_USAGE *usage;
+    int is;
+    if (!CertGetEnhancedKeyUsage(root, 0, NULL, &size)) return GetLastError() == (DWORD)CRYPT_E_NOT_FOUND;
+    usage = OPENSSL_malloc(size);
+    if (!usage || !CertGetEnhancedKeyUsage(root, 0, usage, &size)) is = 0;
+    else if (usage->cUsageIdentifier == 0) is = GetLastError() == (DWORD)CRYPT_E_NOT_FOUND;
+    else is = has_servers(usage);
+    OPENSSL_free(usage);
+    return is;
+}
+
 static int add(X509_STORE *store, const CERT_CONTEXT *root) {
     const unsigned char *der = root->pbCertEncoded;
-    X509 *certificate = d2i_X509(NULL, &der, (long)root->cbCertEncoded);
+    X509 *certificate = is_for_servers(root) ? d2i_X509(NULL, &der, (long)root->cbCertEncoded) : NULL;
     int added = certificate && X509_STORE_add_cert(store, certificate);
     X509_free(certificate);
     return added;
