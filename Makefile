@@ -210,7 +210,9 @@ coverage:
 .PHONY: machines
 machines:
 	@tools/install machines
-	@for machine in macos-arm64 macos-x86_64 musl-aarch64 musl-arm musl-riscv64 musl windows i386 s390x; do tools/machines $$machine; done
+	@for machine in macos-arm64 macos-x86_64 musl-aarch64 musl-arm musl-riscv64 musl windows i386 s390x; do \
+	    tools/machines $$machine; \
+	done
 
 # The specs for Windows, under Wine; see doc/windows.md.
 .PHONY: windows
