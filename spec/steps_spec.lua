@@ -202,8 +202,8 @@ describe("a tcp socket in steps", function()
       return client
     end
     fails("EISCONN", made(assert(lsocket.connect("127.0.0.1", port))):connect("127.0.0.1", port))
-    local first, second = socket(), nil
-    second = assert(first:dup())
+    local first = socket()
+    local second = assert(first:dup())
     assert(second:connect("127.0.0.1", port))
     made(second)
     fails("EISCONN", first:connect("127.0.0.1", port))
