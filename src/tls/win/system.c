@@ -5,19 +5,12 @@
 
 #include <wincrypt.h>
 
-#include "../hashes.h"
+#include "../named.h"
 #include "../system.h"
 
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int load_named(X509_STORE *store, const char *file, const char *path) {
-    int hashes = lt_hashes_any(path);
-    if (file) X509_STORE_load_file(store, file);
-    if (hashes) X509_STORE_load_path(store, path);
-    return hashes || sk_X509_OBJECT_num(X509_STORE_get0_objects(store)) > 0;
-}
 
 static int has_servers(const CERT_ENHKEY_USAGE *usage) {
     DWORD i;
@@ -60,7 +53,7 @@ static int load_store(X509_STORE *store) {
 
 int lt_system_load(X509_STORE *store) {
     const char *file = getenv(X509_get_default_cert_file_env()), *path = getenv(X509_get_default_cert_dir_env());
-    int any = file || path ? load_named(store, file, path) : load_store(store);
+    int any = file || path ? lt_named_load(store, file, path) : load_store(store);
     ERR_clear_error();
     return any;
 }
