@@ -1,9 +1,8 @@
 -- A web server with copas, for one page: reads a request's header, and answers it. Prints its port. It is a minimal
 -- one: without limits, without time-outs.
 local copas = require "copas"
+local page = require "bench.http.page"
 local socket = require "socket"
-
-local BODY = "Hello, world!\n"
 
 local server = assert(socket.bind("127.0.0.1", 0, 4096))
 print((select(2, server:getsockname())))
@@ -20,20 +19,12 @@ local function read_headers(sock)
    end
 end
 
-local second, date
-local function today()
-   local now = os.time()
-   if now ~= second then second, date = now, os.date("!%a, %d %b %Y %H:%M:%S GMT", now) end
-   return date
-end
-
 copas.addserver(server, function(sock)
    while true do
       local line = copas.receive(sock, "*l")
       local headers = line and line:find "^%u+ %S+ HTTP/1%.1$" and read_headers(sock)
       if not headers then break end
-      copas.send(sock, "HTTP/1.1 200 OK\r\nDate: " .. today() .. "\r\nContent-Type: text/plain\r\nContent-Length: "
-         .. #BODY .. "\r\n\r\n" .. BODY)
+      copas.send(sock, page.answer())
       if headers.connection == "close" then break end
    end
    sock:close()

@@ -1,8 +1,7 @@
 -- A web server with lsocket.loop, for one page: reads a request's header, and answers it. Prints its port. It does what
 -- copas.lua does, without limits and time-outs; samples/httpd.lua is one for the world.
 local loop = require "lsocket.loop"
-
-local BODY = "Hello, world!\n"
+local page = require "bench.http.page"
 
 local function read_headers(head)
    local headers = {}
@@ -10,19 +9,11 @@ local function read_headers(head)
    return headers
 end
 
-local second, date
-local function today()
-   local now = os.time()
-   if now ~= second then second, date = now, os.date("!%a, %d %b %Y %H:%M:%S GMT", now) end
-   return date
-end
-
 local function answer(client)
    while true do
       local head = client:readuntil("\r\n\r\n", nil, true)
       if not head or not head:find "^%u+ %S+ HTTP/1%.1\r\n" then return end
-      client:write("HTTP/1.1 200 OK\r\nDate: " .. today() .. "\r\nContent-Type: text/plain\r\nContent-Length: "
-         .. #BODY .. "\r\n\r\n" .. BODY)
+      client:write(page.answer())
       if read_headers(head).connection == "close" then return end
    end
 end
