@@ -228,7 +228,7 @@ describe("a client", function()
     local path = helper.path()
     local arguments = { ... }
     for i, argument in ipairs(arguments) do arguments[i] = argument:gsub("PORT", port) end
-    local pipe = assert(io.popen("timeout 30 " .. helper.command("samples/" .. name, unpack_from(arguments)) ..
+    local pipe = assert(io.popen(helper.bounded(30, helper.command("samples/" .. name, unpack_from(arguments))) ..
       " > " .. path .. " 2>&1; echo $?"))
     local sock = assert(helper.readable(listener):accept())
     helper.readable(sock):recv()
