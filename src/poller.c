@@ -32,8 +32,8 @@ typedef struct Poller {
 static const char magics[LS_STATE_MAGICS];
 
 enum {
-    FEW = 64,     /* what a new poller has room for */
-    AT_ONCE = 256 /* what is ready beyond that waits for the next call */
+    FEW = 64,    /* what a new poller has room for */
+    AT_ONCE = 64 /* what is ready beyond that waits for the next call: so a loop sees often whose time has come */
 };
 
 /* ---- the object ---- */
