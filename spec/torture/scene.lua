@@ -210,9 +210,10 @@ function scene.instead(calls, name)
   for one in calls:gmatch "%S+" do instead[one] = name end
 end
 
--- How many seconds a scenario may wait for what a failure has taken away; where the collector never rests all takes its
--- time, but no longer than main.c waits.
-function scene.patience() return torture.mode == "collect" and 25 or 2 end
+-- How many seconds a scenario may wait for what a failure has taken away, as many have to; where the collector never
+-- rests all takes its time, but no longer than main.c waits.
+local PATIENCE = { collect = 25, plain = 5 }
+function scene.patience() return PATIENCE[torture.mode] or 0.5 end
 
 -- Runs a function of a scenario in a loop: what was told to one task may have been no more than the end of the stream
 -- to the next.

@@ -37,8 +37,8 @@ local function tell(task, told, proceed)
   return proceed(task, told)
 end
 
--- Calls proceed(task, a, b, c) for each in line; whoever is put in line meanwhile has the next turn. Calls look() between
--- them, once in a while, which may have others hurry.
+-- Calls proceed(task, a, b, c) for each in line; whoever is put in line meanwhile has the next turn. Calls look()
+-- between them, once in a while, which may have others hurry.
 function line.advance(proceed, look)
   local list, count, mark = coming, state.count, OFTEN
   coming, going, state.count = going, list, 0

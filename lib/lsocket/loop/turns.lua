@@ -1,7 +1,7 @@
 -- Turns: who runs when, until no task is left.
 --
 -- Between turns no task runs. In a turn every task in line goes on, then the poller is waited for: the readers of what
--- has come run at once, then those whose time has come, who do not wait for the end of a long line, either. Whoever else
+-- has come run at once, then those whose time has come, who do not wait for the end of a long line either. Whoever else
 -- has waited goes in line. So no task is ever resumed from inside of another.
 local check = require "lsocket.loop.check"
 local deadlines = require "lsocket.loop.deadlines"
