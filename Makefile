@@ -228,7 +228,7 @@ soak:
 	@$(MAKE) --no-print-directory -s
 	@tools/soak $(LUA) $(SECONDS)
 
-# Random programs on the loop for so many seconds; "make check" does it for 30 s on each Lua.
+# Random programs on the loop for so many seconds; "make check" does it for 30 s on some Luas.
 .PHONY: model
 model: SECONDS ?= 3600
 model:
