@@ -177,7 +177,7 @@ local function storm()
   for number = 1, COUNT do loop.spawn(live, fates[names[number % #names + 1]]) end
   local turns = 0
   while running > 0 do
-    assert(loop.sleep(0.01))
+    assert(loop.sleep(0.01) and loop.sleep(0)) -- all the others go on in between
     turns = turns + 1
     if turns % 10 == 0 then collectgarbage() end
     if CLOSE and turns == 3 then
