@@ -69,6 +69,11 @@ end
 ask{ "http", "100 connections", "lsocket loop", "cpu of best", 1 }
 table.insert(goals, { "http", "5000 connections", "luajit", "lsocket loop", "cpu of best", 1 })
 
+for _, case in ipairs{ "64 bytes", "32 KiB", "lines of 80 bytes", "datagrams of 64 bytes",
+   "datagrams of 64 bytes, with addresses", "select, 100 sockets", "connect and close" } do
+   ask{ "luasocket", case, "lsocket.luasocket", "cpu of", 1, of = "LuaSocket" }
+end
+
 ask{ "memory", "open", "lsocket", "bytes", 90 }
 ask{ "memory", "registered", "lsocket", "bytes", 130 }
 

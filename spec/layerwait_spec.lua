@@ -273,7 +273,7 @@ local function describe_backend(backend)
       a:send "x"
       helper.readable(b)
       assert(poller:add(b, "r", "kernel"))
-      for _ = 1, 8 do
+      for _ = 1, 4 do
         for _, value in ipairs((poller:wait())) do
           if not seen[value] then seen[value], count = true, count + 1 end
         end

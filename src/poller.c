@@ -32,8 +32,9 @@ typedef struct Poller {
 static const char magics[LS_STATE_MAGICS];
 
 enum {
-    FEW = 64,    /* what a new poller has room for */
-    AT_ONCE = 64 /* what is ready beyond that waits for the next call: so a loop sees often whose time has come */
+    FEW = 64,      /* what a new poller has room for */
+    AT_ONCE = 256, /* what is ready beyond that waits for the next call */
+    OFTEN = 64     /* the same for the loop: so it sees often whose time has come */
 };
 
 /* ---- the object ---- */
@@ -359,25 +360,25 @@ LS_HOT void take_array(lua_State *L, int arg) {
 }
 
 /* What a signal has made ready, such as the descriptor of who listens to it, is told rather than the signal. */
-static int wait_interrupted(const Poller *p, ls_Event *events, size_t *count) {
-    int err = p->set.backend->wait(p->set.self, 0, events, AT_ONCE, count);
+static int wait_interrupted(const Poller *p, ls_Event *events, size_t room, size_t *count) {
+    int err = p->set.backend->wait(p->set.self, 0, events, room, count);
     return !err && *count == 0 ? EINTR : err;
 }
 
 /* As wait_once, where layers hold or send something. */
-static int wait_with_layers(Poller *p, double timeout, ls_Event *events, size_t *count) {
-    int err = ls_poller_wait(&p->set, timeout, events, AT_ONCE, count);
+static int wait_with_layers(Poller *p, double timeout, ls_Event *events, size_t room, size_t *count) {
+    int err = ls_poller_wait(&p->set, timeout, events, room, count);
     p->full = 1; /* as far as is known */
-    return err == EINTR ? wait_interrupted(p, events, count) : err;
+    return err == EINTR ? wait_interrupted(p, events, room, count) : err;
 }
 
-/* Waits once; *count events, or an errno. */
-LS_HOT int wait_once(lua_State *L, Poller *p, double timeout, ls_Event *events, size_t *count) {
+/* Waits once; *count events, no more than there is room for, or an errno. */
+LS_HOT int wait_once(lua_State *L, Poller *p, double timeout, ls_Event *events, size_t room, size_t *count) {
     int err = p->set.backend ? catch_up(L, p) : EBADF;
-    if (!LS_LIKELY(p->set.rings->busy == 0) && !err) return wait_with_layers(p, timeout, events, count);
-    if (LS_LIKELY(!err)) err = p->set.backend->wait(p->set.self, timeout, events, AT_ONCE, count);
-    if (!LS_LIKELY(err != EINTR)) err = wait_interrupted(p, events, count);
-    p->full = !err && *count == AT_ONCE;
+    if (!LS_LIKELY(p->set.rings->busy == 0) && !err) return wait_with_layers(p, timeout, events, room, count);
+    if (LS_LIKELY(!err)) err = p->set.backend->wait(p->set.self, timeout, events, room, count);
+    if (!LS_LIKELY(err != EINTR)) err = wait_interrupted(p, events, room, count);
+    p->full = !err && *count == room;
     return err;
 }
 
@@ -388,12 +389,12 @@ static int goes_on(double *timeout, double until) {
     return *timeout > 0;
 }
 
-/* Waits as the arguments 2 to 4 say, timeout being the number of argument 2. alert: whether what has left by itself
-   ends the wait. */
+/* Waits as the arguments 2 to 4 say, timeout being the number of argument 2. alert: for the loop, whose wait ends when
+   something has left by itself. */
 LS_HOT int wait_for(lua_State *L, Poller *p, double timeout, int alert) {
     ls_Event events[AT_ONCE];
     double until = p->guarded && timeout > 0 ? ls_fd_now() + timeout : 0;
-    size_t count, before;
+    size_t count, before, room = alert ? OFTEN : AT_ONCE;
     int err, told;
     if (lua_gettop(L) != 4) lua_settop(L, 4);
     take_array(L, 3);
@@ -402,7 +403,7 @@ LS_HOT int wait_for(lua_State *L, Poller *p, double timeout, int alert) {
         before = p->count;
         if (before == 0 && timeout < 0 && p->set.backend)
             return ls_fail_text(L, EINVAL, "nothing to wait for and no timeout set");
-        err = wait_once(L, p, timeout, events, &count);
+        err = wait_once(L, p, timeout, events, room, &count);
         if (err) return ls_fail(L, err);
         ls_getusertable(L, 1);
         told = fill(L, p, events, count);

@@ -11,7 +11,6 @@
 #include "value.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <string.h>
 
 #if LS_HAVE_IO_URING
@@ -21,8 +20,6 @@ typedef ls_RingSlot Slot;
 typedef ls_RingEnd End;
 
 static const char magics[LS_STATE_MAGICS];
-
-enum { AT_ONCE = 64 }; /* what has ended beyond that waits for the next call, as with a poller */
 
 /* ---- the object ---- */
 
@@ -312,7 +309,7 @@ static int ring_wait(lua_State *L) {
     if (!r->ring || !ls_ring_isours(r->ring)) return ls_fail(L, EBADF);
     if (r->pending == 0 && r->count == 0 && timeout < 0)
         return ls_fail_text(L, EINVAL, "nothing to wait for and no timeout set");
-    err = ls_ringslots_turn(r, r->count > 0 ? 0 : timeout, AT_ONCE);
+    err = ls_ringslots_turn(r, r->count > 0 ? 0 : timeout);
     if (err && r->count == 0) return fail(L, err);
     ls_getusertable(L, 1);
     fill(L, r, &told);
@@ -335,7 +332,7 @@ static int ring_here(lua_State *L) {
 /* ring:submit() -> true | nil, message, name;  all requests begin now */
 static int ring_submit(lua_State *L) {
     Ring *r = check_self(L);
-    int err = r->ring && ls_ring_isours(r->ring) ? ls_ringslots_turn(r, 0, SIZE_MAX) : EBADF;
+    int err = r->ring && ls_ring_isours(r->ring) ? ls_ringslots_turn(r, 0) : EBADF;
     return err ? fail(L, err) : ls_succeed(L);
 }
 

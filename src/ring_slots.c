@@ -5,7 +5,6 @@
 #include "net/fd.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,10 +168,10 @@ static void note_other(ls_RingSlots *r, ls_RingSlot *slot, const ls_Done *done) 
 }
 
 /* What there is no room for stays in the kernel. */
-static int note(ls_RingSlots *r, size_t most) {
+static int note_all(ls_RingSlots *r) {
     ls_RingEnd *ends;
     ls_Done done;
-    while (r->count < most) {
+    for (;;) {
         ls_RingSlot *slot;
         ends = grown(r->ends, &r->ends_room, r->count + 2, sizeof *ends); /* one to accept may end with two */
         if (!ends) return ENOMEM;
@@ -182,11 +181,10 @@ static int note(ls_RingSlots *r, size_t most) {
         if (done.id & 2) note_sent(r, slot, done.result);
         else note_other(r, slot, &done);
     }
-    return 0;
 }
 
-int ls_ringslots_turn(ls_RingSlots *r, double timeout, size_t most) {
-    int err = ls_ring_enter(r->ring, timeout), noted = note(r, most);
+int ls_ringslots_turn(ls_RingSlots *r, double timeout) {
+    int err = ls_ring_enter(r->ring, timeout), noted = note_all(r);
     return err ? err : noted;
 }
 
@@ -200,12 +198,12 @@ static int is_passing(int err) { return !err || err == EINTR || err == ENOMEM; }
 int ls_ringslots_end(ls_RingSlots *r, const ls_RingSlot *slot, int events) {
     int tries, asked = 0, err = 0;
     if (!ls_ring_isours(r->ring)) return EBADF;
-    if (slot->runs & events & LS_POLL_WRITE) ls_ringslots_turn(r, 0, SIZE_MAX);
+    if (slot->runs & events & LS_POLL_WRITE) ls_ringslots_turn(r, 0);
     for (tries = 0; slot->runs & events && is_passing(err) && tries < TRIES; tries++) {
         int wanted = slot->runs & events & ~asked;
         if (wanted & LS_POLL_READ && cancel(r, slot, 0) == 0) asked |= LS_POLL_READ;
         if (wanted & LS_POLL_WRITE && cancel(r, slot, 1) == 0) asked |= LS_POLL_WRITE;
-        err = ls_ringslots_turn(r, 0.1, SIZE_MAX);
+        err = ls_ringslots_turn(r, 0.1);
     }
     if (!(slot->runs & events)) return 0;
     return err ? err : EAGAIN;

@@ -84,9 +84,9 @@ LS_HOT int ls_ringslots_find(lua_State *L, ls_RingSlots *r, int fd, const void *
 /* Frees a slot that has nothing left, of the ring at that place of the stack. */
 void ls_ringslots_leave(lua_State *L, ls_RingSlots *r, int index, ls_RingSlot *slot);
 
-/* Begins all requests, waits, and puts into the queue what has ended, until there are so many in it: the rest waits in
-   the kernel. A request that accepts always ends with a failure there. 0 or an errno; ENOMEM: more waits there. */
-int ls_ringslots_turn(ls_RingSlots *r, double timeout, size_t most);
+/* Begins all requests, waits, and puts into the queue what has ended. A request that accepts always ends with a failure
+   there. 0 or an errno; ENOMEM: the rest waits in the kernel. */
+int ls_ringslots_turn(ls_RingSlots *r, double timeout);
 
 /* Has the requests of these directions end, and waits until they have. What can be sent at once is sent. */
 int ls_ringslots_end(ls_RingSlots *r, const ls_RingSlot *slot, int events);

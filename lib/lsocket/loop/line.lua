@@ -6,12 +6,9 @@ local type = type
 
 local line = {}
 
-local state = { count = 0 } -- how many have been put in line for the next turn
-local coming = {}           -- they
-local going = {}            -- what is left of this turn's
-local hurried = {}          -- what is left of those that go on before them
-
-local OFTEN = 8 -- tasks that go on until it is seen whether others must go before the rest
+local state = { count = 0 }         -- how many have been put in line for the next turn
+local coming = {}                   -- they
+local going, last = {}, 0           -- what is left of this turn's, up to that place
 
 line.state = state -- for whoever asks often
 
@@ -37,61 +34,38 @@ local function tell(task, told, proceed)
   return proceed(task, told)
 end
 
--- Calls proceed(task, a, b, c) for each in line; whoever is put in line meanwhile has the next turn. Calls look()
--- between them, once in a while, which may have others hurry.
-function line.advance(proceed, look)
-  local list, count, mark = coming, state.count, OFTEN
-  coming, going, state.count = going, list, 0
-  for i = 1, count do
+-- Calls proceed(task, a, b, c) for each in line; whoever is put in line meanwhile has the next turn.
+function line.advance(proceed)
+  coming, going = going, coming
+  last, state.count = state.count, 0
+  local list = going
+  for i = 1, last do
     local task = list[i]
     list[i] = nil
     if not task.ended then -- it was not abandoned in line
       local told = task.told
       if told == nil then proceed(task) else tell(task, told, proceed) end
     end
-    if i == mark then
-      mark = mark + OFTEN
-      look()
-    end
-  end
-end
-
--- Calls proceed for each that put(now) puts in line, at once: before those that are in line.
-function line.hurry(proceed, put, now)
-  local list, before = hurried, state.count
-  coming, hurried, state.count = list, coming, 0
-  put(now)
-  local count = state.count
-  coming, hurried, state.count = hurried, list, before
-  for i = 1, count do
-    local task = list[i]
-    list[i] = nil
-    if not task.ended then tell(task, task.told, proceed) end
   end
 end
 
 function line.clear()
-  coming, going, hurried, state.count = {}, {}, {}, 0
+  coming, state.count = {}, 0
+  going, last = {}, 0
 end
 
--- Whatever an error has left in a list, in order.
-local function keep(kept, list)
-  local most = 0
-  for i in pairs(list) do most = math.max(most, i) end
-  for i = 1, most do
-    local task = list[i]
-    if task and not kept[task] then kept[#kept + 1], kept[task] = task, true end
-  end
+local function keep(list, task)
+  if not task or list[task] then return end
+  list[#list + 1], list[task] = task, true
 end
 
 -- An error has cut the turn short, perhaps in a function of this file: those that are left have the next one.
 function line.recover()
-  local kept = {}
-  keep(kept, hurried)
-  keep(kept, going)
-  keep(kept, coming)
+  local list = {}
+  for i = 1, state.count do keep(list, coming[i]) end
+  for i = 1, last do keep(list, going[i]) end
   line.clear()
-  for _, task in ipairs(kept) do line.push(task) end
+  for _, task in ipairs(list) do line.push(task) end
 end
 
 -- fn(task) for each that is in line.

@@ -1,8 +1,8 @@
 -- Turns: who runs when, until no task is left.
 --
 -- Between turns no task runs. In a turn every task in line goes on, then the poller is waited for: the readers of what
--- has come run at once, then those whose time has come, who do not wait for the end of a long line either. Whoever else
--- has waited goes in line. So no task is ever resumed from inside of another.
+-- has come run at once, whoever else has waited goes in line, as those do whose time has come. So no task is ever
+-- resumed from inside of another.
 local check = require "lsocket.loop.check"
 local deadlines = require "lsocket.loop.deadlines"
 local engine = require "lsocket.loop.engine"
@@ -16,7 +16,7 @@ local timers = require "lsocket.loop.timers"
 local waits = require "lsocket.loop.waits"
 local watches = require "lsocket.loop.watches"
 
-local clock, advance, hurry, proceed = lsocket.now, line.advance, line.hurry, waits.proceed
+local clock, advance, proceed = lsocket.now, line.advance, waits.proceed
 local poll, fire, in_line, heap = polling.poll, deadlines.fire, line.state, timers.heap
 local unarmed, arm = timers.unarmed, timers.arm
 
@@ -43,28 +43,13 @@ local function sleep(timeout)
   return true
 end
 
--- Those whose time has come by then go on.
-local function hurry_due(now)
-  local first = heap[1]
-  if first and first.when <= now then hurry(proceed, fire, now) end
-end
-
--- In the middle of a long line: whose time has come does not wait for its end, but what has come is seen before that.
-local function look()
-  local first = heap[1]
-  if not first or clock() < first.when then return end
-  local more, now = poll(0)
-  if not more then now = clock() end
-  if now then hurry_due(now) end
-end
-
 -- A turn lets go on whoever can, then waits for what comes, at most so many seconds. One turn, or as many as there are:
 -- true | false: no task is left
 local function turn(timeout, many)
   repeat
     local left = timeout
     if in_line.count > 0 then
-      advance(proceed, look)
+      advance(proceed)
       if in_line.count > 0 then left = 0 end
     end
     if unarmed[1] then arm() end
@@ -73,7 +58,7 @@ local function turn(timeout, many)
       if not sleep(timeout) then return false end
       now = heap[1] and clock()
     end
-    if now then hurry_due(now) end
+    if now then fire(now) end
   until not many
   return true
 end
