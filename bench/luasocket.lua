@@ -1,5 +1,5 @@
--- What programs for LuaSocket do, with LuaSocket itself and with lsocket.luasocket: the same code with both. Each socket
--- is as a program has it, with calls that wait; the other end is in this process.
+-- What programs for LuaSocket do, with LuaSocket itself and with lsocket.luasocket: the same code with both. The calls
+-- wait, as a program's do; the other end is in this process.
 local lib = require "bench.lib"
 local lsocket = require "lsocket"
 
