@@ -35,18 +35,25 @@ local function datagrams(socket)
    return from, to
 end
 
--- loop(n) for each module, timed as a whole; count: that n in each round.
-local function measure(case, make, count)
+-- run(n, watch) for each module; count: that n in each round.
+local function compare(case, make, count)
    local libraries = {}
    for _, module in ipairs(modules) do
-      local loop = make(module.socket)
-      table.insert(libraries, { name = module.name, run = function(n, watch)
+      table.insert(libraries, { name = module.name, run = make(module.socket) })
+   end
+   lib.alternate{ workload = "luasocket", cases = { case }, libraries = libraries, count = count }
+end
+
+-- loop(n) for each module, timed as a whole.
+local function measure(case, make, count)
+   compare(case, function(socket)
+      local loop = make(socket)
+      return function(n, watch)
          watch:start()
          loop(n)
          watch:stop(n)
-      end })
-   end
-   lib.alternate{ workload = "luasocket", cases = { case }, libraries = libraries, count = count }
+      end
+   end, count)
 end
 
 local function exchange(size)
@@ -114,8 +121,8 @@ end)
 -- ---- connecting ----
 
 -- Clients in groups; in between the other ends are reset, so that no port is in use for a minute.
-local function connect_and_close(socket, listener, n, watch)
-   local port, clients = listener:info "socket".port, {}
+local function connect_and_close(socket, server, n, watch)
+   local port, clients = server:info "socket".port, {}
    while n > 0 do
       local count = math.min(n, CLIENTS)
       watch:start()
@@ -125,7 +132,7 @@ local function connect_and_close(socket, listener, n, watch)
       end
       watch:stop(count)
       for _ = 1, count do
-         local other = listener:accept()
+         local other = server:accept()
          other:setopt("linger", 0)
          other:close()
       end
@@ -136,14 +143,7 @@ local function connect_and_close(socket, listener, n, watch)
    end
 end
 
-local function connecting()
-   local listener, libraries = assert(lsocket.bind("127.0.0.1", 0, CLIENTS)), {}
-   for _, module in ipairs(modules) do
-      table.insert(libraries, { name = module.name, run = function(n, watch)
-         connect_and_close(module.socket, listener, n, watch)
-      end })
-   end
-   lib.alternate{ workload = "luasocket", cases = { "connect and close" }, libraries = libraries }
-end
-
-connecting()
+local listener = assert(lsocket.bind("127.0.0.1", 0, CLIENTS))
+compare("connect and close", function(socket)
+   return function(n, watch) connect_and_close(socket, listener, n, watch) end
+end)
