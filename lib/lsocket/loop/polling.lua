@@ -91,7 +91,7 @@ local function poll_ring(timeout, many)
   repeat
     if state.lapsed then watches.tidy() end
     local armed, left, lent = rings.arm(poller), first and time_until(first, timeout) or timeout, lend(poller)
-    if not lent and rings.count() == 0 and #poller == 0 then return false end
+    if not lent and rings.idle() and #poller == 0 then return false end
     local held = lent or not armed
     local told, message, name = rings.wait(held and 0 or left)
     if lent ~= nil then take_back(poller) end
@@ -112,7 +112,10 @@ end
 -- for. What comes to be read resumes the task at once; room to write puts it in line. As this is what the loop does
 -- most, it is all in one function.
 function polling.poll(timeout, many)
-  if ringed then return poll_ring(timeout, many) end
+  if ringed then
+    if not rings.idle() then return poll_ring(timeout, many) end
+    many = false -- what runs now may ask the ring for something
+  end
   local first = heap[1]
   repeat
     if state.lapsed then watches.tidy() end

@@ -197,9 +197,9 @@ function rings.open()
   set_on(true)
 end
 
--- How many requests there are, but for the poller's.
-function rings.count()
-  return #ring - (armed and 1 or 0)
+-- Has it no request but the poller's, and nothing to tell?
+function rings.idle()
+  return #ring == (armed and 1 or 0) and not failure
 end
 
 -- Has the ring look whether the poller has something to tell: does it?
