@@ -10,8 +10,11 @@ after_each(helper.remove_paths)
 
 -- ---- the sockets ----
 
+local peers = setmetatable({}, { __mode = "k" }) -- not to be collected before: a FIN changes what quickack is
+
 local function tcp6()
-  local client = helper.tcp "::1"
+  local client, server = helper.tcp "::1"
+  peers[client] = server
   return client
 end
 
