@@ -122,7 +122,7 @@ local receives = { buffer = function() return (assert(lsocket.pair())) end }
 arguments.__receive, arguments.__send = receives.buffer, arguments.send
 arguments.__limit = function() return 1000 end
 
-local apart = { __here = true, __yieldif = true, __select = true } -- which are about no object
+local apart = { __here = true, __yieldif = true, __select = true, __quick = true } -- which are about no object
 
 -- The name and the function of every method and metamethod.
 local function methods_of(object)

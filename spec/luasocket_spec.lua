@@ -5,7 +5,6 @@ local inloop = require "spec.inloop"
 local loop = require "lsocket.loop"
 local socket = require "lsocket.luasocket"
 
-
 local objects = {}
 
 -- An object that is closed when the test is over.
@@ -33,6 +32,14 @@ local function pair()
   local near = keep(assert(socket.connect("127.0.0.1", port)))
   local far = keep(assert(server:accept()))
   return near, far, server
+end
+
+-- Two datagram sockets, of which the first has the second as its peer.
+local function udp_pair()
+  local near, far = keep(assert(socket.udp4())), keep(assert(socket.udp4()))
+  assert(far:setsockname("127.0.0.1", 0))
+  assert(near:setpeername(far:getsockname()))
+  return near, far
 end
 
 describe("in a task", function()
@@ -146,10 +153,39 @@ describe("in a task", function()
     inloop.run(function()
       local near, far = keep(socket.udp4()), keep(socket.udp4())
       assert.equal(1, far:setsockname("127.0.0.1", 0))
-      local task = loop.spawn(function() return far:receivefrom() end)
-      inloop.rest()
-      assert.equal(3, near:sendto("abc", "127.0.0.1", (select(2, far:getsockname()))))
-      assert.equal("abc", (task:join()))
+      local port = select(2, far:getsockname())
+      for _ = 1, 20 do -- which are made in C and in Lua
+        local task = loop.spawn(function() return far:receivefrom() end)
+        inloop.rest()
+        assert.equal(3, near:sendto("abc", "127.0.0.1", port))
+        assert.equal("abc", (task:join()))
+      end
+    end)
+  end)
+
+  it("datagrams that need not wait give the others a turn once in a while", function()
+    inloop.run(function()
+      local near, far = udp_pair()
+      local function exchange()
+        for _ = 1, 10000 do assert(near:send "x" and far:receive()) end
+      end
+      assert.is_true(inloop.turns_during(exchange) > 1)
+    end)
+  end)
+
+  it("datagrams are received where nobody can yield, and between calls that can", function()
+    inloop.run(function()
+      local near, far = udp_pair()
+      local texts = {}
+      far:settimeout(0.01)
+      local function receive() table.insert(texts, (select(2, far:receive())) or "") end
+      local turns = inloop.turns_during(string.gsub, "x", "x", receive)
+      assert.is_true(turns <= 1)
+      for _ in function() receive() end do error "not reached" end
+      assert.is_true(inloop.turns_during(receive) > 1)
+      near:send "abc"
+      assert.equal("abc", far:receive())
+      assert.equal("timeout timeout timeout", table.concat(texts, " "))
     end)
   end)
 

@@ -112,13 +112,14 @@ static int sock_peek(lua_State *L) {
     return err ? ls_fail_io(L, err) : results;
 }
 
-/* sock:recvfrom([size]) -> data, address, port [, length] | false | nil | nil, message, name */
-static int sock_recvfrom(lua_State *L) {
-    ls_Socket *s = ls_socket_find(L, 1);
+int ls_receive(lua_State *L, ls_Socket *s, size_t size) {
+    int results, err = receive(L, s, 0, size, &results, NULL);
+    return LS_LIKELY(!err) ? results : ls_fail_io(L, err);
+}
+
+int ls_receive_from(lua_State *L, ls_Socket *s, size_t size) {
     ls_Addr peer;
-    int results, err;
-    if (!LS_LIKELY(s != NULL)) return receive_from_slowly(L);
-    err = receive(L, s, 0, ls_value_size(L, 2, LS_SOCKET_RECEIVE), &results, &peer);
+    int results, err = receive(L, s, 0, size, &results, &peer);
     if (err) return ls_fail_io(L, err);
     if (lua_isnil(L, -1)) return 1;
     ls_value_pushpeer(L, &peer);
@@ -126,6 +127,13 @@ static int sock_recvfrom(lua_State *L) {
     lua_pushvalue(L, -3); /* data, length, address, port, length: the first length goes */
     lua_remove(L, -4);
     return 4;
+}
+
+/* sock:recvfrom([size]) -> data, address, port [, length] | false | nil | nil, message, name */
+static int sock_recvfrom(lua_State *L) {
+    ls_Socket *s = ls_socket_find(L, 1);
+    if (!LS_LIKELY(s != NULL)) return receive_from_slowly(L);
+    return ls_receive_from(L, s, ls_value_size(L, 2, LS_SOCKET_RECEIVE));
 }
 
 const luaL_Reg ls_receive_methods[] = {

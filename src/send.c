@@ -405,6 +405,8 @@ static int send_range(lua_State *L, ls_Socket *s, const char *data, size_t size,
     return push_span(L, s, err, before, sent);
 }
 
+int ls_send_all(lua_State *L, ls_Socket *s, const char *data, size_t len) { return send_range(L, s, data, len, 0); }
+
 /* __send(socket, data [, first [, last]]) -> place of the last byte | false, place: of the last one that was taken, and
    no more can be now | nil, message, name: nothing was taken. "EINVAL": a wrong argument */
 int ls_send_span(lua_State *L) {
@@ -414,7 +416,7 @@ int ls_send_span(lua_State *L) {
     lua_Number first;
     Range range;
     if (!data) return ls_fail(L, EINVAL);
-    if (LS_LIKELY(lua_gettop(L) == 2 || (lua_isnil(L, 3) && lua_isnil(L, 4)))) return send_range(L, s, data, len, 0);
+    if (LS_LIKELY(lua_gettop(L) == 2 || (lua_isnil(L, 3) && lua_isnil(L, 4)))) return ls_send_all(L, s, data, len);
     if (read_span(L, len, &first, &range) != 0) return ls_fail(L, EINVAL);
     return send_range(L, s, data + range.skip, (size_t)range.size, first - 1);
 }
@@ -430,6 +432,12 @@ typedef struct Letter {
 static int send_to(void *context, const ls_Addr *addr) {
     Letter *letter = context;
     return ls_option_send(letter->s, letter->data, letter->len, &letter->sent, addr);
+}
+
+int ls_send_to(lua_State *L, ls_Socket *s, const char *data, size_t len, const ls_Addr *peer) {
+    size_t sent;
+    int err = ls_option_send(s, data, len, &sent, peer);
+    return push_sent(L, s, err, sent);
 }
 
 /* sock:sendto(data, address [, port]) -> count | false | nil, message, name;  a connection ignores the address */

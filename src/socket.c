@@ -279,6 +279,9 @@ static const luaL_Reg metamethods[] = {
     { "__write", ls_send_write },
     { "__send", ls_send_span },
     { "__accept", sock_take },
+#if LUA_VERSION_NUM >= 502
+    { "__quick", ls_quick_method },
+#endif
     { "__drop", sock_drop },
     { NULL, NULL },
 };

@@ -95,6 +95,26 @@ return {
     local data, address, port = receiver:receivefrom()
     return sent, data, address, port == tonumber((select(2, sender:getsockname())))
   end },
+  { "datagrams one after the other", '30 30 "29" "127.0.0.1" "number"', function(socket)
+    local receiver, port = common.udp(socket)
+    local sender = keep(socket.udp())
+    local one, other, data, address, from = 0, 0, nil, nil, nil
+    for i = 0, 29 do
+      one = one + sender:sendto("x", "127.0.0.1", port) * #receiver:receive()
+      sender:sendto(tostring(i), "127.0.0.1", tostring(port))
+      data, address, from = receiver:receivefrom()
+      other = other + (tonumber(data) == i and 1 or 0)
+    end
+    return one, other, data, address, type(from)
+  end },
+  { "send, receive and receivefrom of what is odd", '"2" 2 "12" "34" "5" ""', function(socket)
+    local sender, receiver = common.udps(socket)
+    sender:send(2)
+    local number = receiver:receive()
+    for _, text in ipairs { "12345", "34567", "5", "" } do sender:send(text) end
+    return number, sender:send "xy", receiver:receive(2), (receiver:receivefrom "2"), receiver:receive(100000),
+      (receiver:receivefrom())
+  end },
   { "sendto and receivefrom", '3 "abc" "127.0.0.1" "number"', function(socket)
     local receiver, port = common.udp(socket)
     local sent = keep(socket.udp()):sendto("abc", "127.0.0.1", port)

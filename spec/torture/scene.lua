@@ -9,12 +9,13 @@ local called = {}  -- by public name
 
 -- ---- watching ----
 
-local function note(...)
+function scene.note(...)
   local result, message, name = ...
   if result == nil and type(message) == "string" and type(name) == "string" then failed[name] = true end
   if result == false then blocked = true end
   return ...
 end
+local note = scene.note
 
 local function watched(name, fn)
   called[name] = false

@@ -4,6 +4,7 @@ local check = require "lsocket.loop.check"
 local classes = require "lsocket.luasocket.classes"
 local errors = require "lsocket.luasocket.errors"
 local waiting = require "lsocket.luasocket.waiting"
+local yielding = require "lsocket.luasocket.yielding"
 
 local datagrams = {}
 
@@ -14,6 +15,7 @@ local left = waiting.CALLS -- calls that need not wait until the others have the
 
 local metatable = getmetatable(classes.closed)
 local send, methods = metatable.__send, metatable.__index -- __send: see "LuaSocket's interface" in doc/design.md
+local quick = metatable.__quick                           -- the same
 local recv, recvfrom, send_to = methods.recv, methods.recvfrom, methods.sendto
 
 -- The system refuses a datagram in place of the peer.
@@ -26,6 +28,7 @@ end
 local function rest()
   local text
   left, text = share()
+  if quick then left = 0 end -- which counts the calls
   return text
 end
 
@@ -42,8 +45,20 @@ local function go_on(self, events, method, a, b, c, result, message, name)
   return nil, refused(message, name)
 end
 
+-- The method in Lua, or in C where it need not wait: see src/quick.c. continue: what is left to do where the socket's
+-- method has given no result: (self, arguments, what it has given)
+function datagrams.method(name, method, continue)
+  return quick and yielding.open(quick(name, method, continue)) or method
+end
+
+local function receive_on(self, size, data, message, name)
+  data, message = go_on(self, "r", recv, size or SIZE, nil, nil, data, message, name)
+  if data then return data end
+  return nil, message
+end
+
 -- udp:receive([size]) -> data | nil, text
-function datagrams.receive(self, size)
+local function receive(self, size)
   local calls = left - 1
   left = calls
   if calls < 0 then
@@ -53,13 +68,16 @@ function datagrams.receive(self, size)
   size = size and arguments.integer(size, 1, "receive") or SIZE
   local data, message, name = recv(self.object, size)
   if data then return data end
-  data, message = go_on(self, "r", recv, size, nil, nil, data, message, name)
-  if data then return data end
-  return nil, message
+  return receive_on(self, size, data, message, name)
+end
+datagrams.receive = datagrams.method("receive", receive, receive_on)
+
+local function receivefrom_on(self, size, data, address, port)
+  return go_on(self, "r", recvfrom, size or SIZE, nil, nil, data, address, port)
 end
 
 -- udp:receivefrom([size]) -> data, address, port | nil, text
-function datagrams.receivefrom(self, size)
+local function receivefrom(self, size)
   local calls = left - 1
   left = calls
   if calls < 0 then
@@ -69,11 +87,17 @@ function datagrams.receivefrom(self, size)
   size = size and arguments.integer(size, 1, "receivefrom") or SIZE
   local data, address, port = recvfrom(self.object, size)
   if data then return data, address, port end
-  return go_on(self, "r", recvfrom, size, nil, nil, data, address, port)
+  return receivefrom_on(self, size, data, address, port)
+end
+datagrams.receivefrom = datagrams.method("receivefrom", receivefrom, receivefrom_on)
+
+local function send_on(self, data, sent, message, name)
+  data = arguments.text(data, 1, "send")
+  return go_on(self, "w", send, data, nil, nil, sent, message, name)
 end
 
 -- udp:send(data) -> bytes | nil, text
-function datagrams.send(self, data)
+local function send_one(self, data)
   local calls = left - 1
   left = calls
   if calls < 0 then
@@ -82,8 +106,13 @@ function datagrams.send(self, data)
   end
   local sent, message, name = send(self.object, data)
   if sent then return sent end
-  data = arguments.text(data, 1, "send")
-  return go_on(self, "w", send, data, nil, nil, sent, message, name)
+  return send_on(self, data, sent, message, name)
+end
+datagrams.send = datagrams.method("send", send_one, send_on)
+
+-- What is left of sendto: see datagrams.method.
+function datagrams.sendto_on(self, data, address, port, sent, message, name)
+  return go_on(self, "w", send_to, data, address, port, sent, message, name)
 end
 
 -- udp:sendto(data, address, port), after those have been checked
@@ -97,7 +126,7 @@ function datagrams.sendto(self, data, address, port)
   check.data(data, 1, "sendto")
   local sent, message, name = send_to(self.object, data, address, port)
   if sent then return sent end
-  return go_on(self, "w", send_to, data, address, port, sent, message, name)
+  return datagrams.sendto_on(self, data, address, port, sent, message, name)
 end
 
 return datagrams

@@ -60,6 +60,7 @@ local function sendto(self, data, address, port)
   end
   return send_to(self, data, address, number)
 end
+sendto = datagrams.method("sendto", sendto, datagrams.sendto_on)
 
 made = classes.define("udp", { "connected", "unconnected" }, methods, {
   unconnected = {
