@@ -446,29 +446,39 @@ static int receive_wish(lua_State *L, Buffer *b, const ls_Socket *s, const Wish 
     return ls_succeed(L);
 }
 
-/* __receive(buffer, socket, pattern, prefix) -> string | false: it would block | true: others are to have their turn |
-   nil: the end is there | nil, message, name;  what came stays there where nothing is returned */
-static int buffer_receive(lua_State *L) {
-    Buffer *b = check_buffer(L);
-    const ls_Socket *s = ls_socket_find(L, 2);
+/* The same, what is wanted being said at this place of the stack, unless others are to have their turn. What comes alone
+   does not go through the buffer. */
+LS_HOT int receive_wanted(lua_State *L, Buffer *b, const ls_Socket *s, int pattern) {
     Wish wish;
     size_t n;
-    int err = read_wish(L, 3, &wish);
+    int err = read_wish(L, pattern, &wish);
     if (err) return ls_fail(L, err);
     if (++b->calls > b->limit) {
         b->calls = 0;
         return ls_succeed(L);
     }
-    if (wish.kind == COUNT && wish.count > 0 && !wish.prefix && ls_bytes_count(&b->bytes) == 0 && s && b->max > 0) {
-        err = receive_past(L, b, s, wish.count, &n);
-        if (!err && n == wish.count) return 1;
-        if (err) return ls_fail_io(L, err);
-        if (n == 0) {
-            lua_pushnil(L);
-            return 1;
-        }
-    }
-    return receive_wish(L, b, s ? s : check_socket(L, 2), &wish);
+    if (wish.kind != COUNT || wish.count == 0 || wish.prefix || ls_bytes_count(&b->bytes) > 0 || b->max == 0 ||
+        ls_socket_layer(s))
+        return receive_wish(L, b, s, &wish);
+    err = receive_past(L, b, s, wish.count, &n);
+    if (!err && n == wish.count) return 1;
+    if (err) return ls_fail_io(L, err);
+    if (n > 0) return receive_wish(L, b, s, &wish);
+    lua_pushnil(L);
+    return 1;
+}
+
+int ls_buffer_receive(lua_State *L, int index, const ls_Socket *s, int pattern) {
+    Buffer *b = ls_state_object(L, index, sizeof *b, &magics[LS_STATE_ALIVE]);
+    return LS_LIKELY(b != NULL) ? receive_wanted(L, b, s, pattern) : 0;
+}
+
+/* __receive(buffer, socket, pattern, prefix) -> string | false: it would block | true: others are to have their turn |
+   nil: the end is there | nil, message, name;  what came stays there where nothing is returned */
+static int buffer_receive(lua_State *L) {
+    Buffer *b = check_buffer(L);
+    const ls_Socket *s = ls_socket_find(L, 2);
+    return receive_wanted(L, b, LS_LIKELY(s != NULL) ? s : check_socket(L, 2), 3);
 }
 
 /* __rest(buffer, pattern, prefix) -> string;  what there is of that which cannot be had whole */

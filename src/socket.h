@@ -115,7 +115,7 @@ extern const luaL_Reg ls_send_methods[];    /* those that send, in send.c */
 extern const luaL_Reg ls_receive_methods[]; /* those that receive, in receive.c */
 int ls_send_write(lua_State *L);            /* what streams write with */
 int ls_send_span(lua_State *L);             /* what lsocket.luasocket sends with */
-int ls_quick_method(lua_State *L);          /* what it has for datagrams, from Lua 5.2 on */
+int ls_quick_method(lua_State *L);          /* its methods in C, from Lua 5.2 on */
 int ls_wait_yieldif(lua_State *L);          /* what tasks wait with */
 
 /* What the methods recv, recvfrom, send (of all that is there) and sendto do to a socket without a layer: they push what
@@ -124,6 +124,9 @@ int ls_receive(lua_State *L, ls_Socket *s, size_t size);
 int ls_receive_from(lua_State *L, ls_Socket *s, size_t size);
 int ls_send_all(lua_State *L, ls_Socket *s, const char *data, size_t len);
 int ls_send_to(lua_State *L, ls_Socket *s, const char *data, size_t len, const ls_Addr *peer);
+
+/* What __receive of the buffer at this place does; pattern: the place of what is wanted. 0: there is no buffer. */
+int ls_buffer_receive(lua_State *L, int index, const ls_Socket *s, int pattern);
 
 void ls_socket_open(lua_State *L);
 

@@ -19,7 +19,7 @@ local function send_all(t, near, text)
   end
 end
 
--- An object of lsocket.luasocket with methods that are in C, where they need not wait.
+-- An object of lsocket.luasocket with the methods that are in C where they need not wait.
 local function quick_object(t, sock)
   local quick, object = getmetatable(sock).__quick, { object = sock }
   local function whole() error "all of it in Lua" end
@@ -27,6 +27,8 @@ local function quick_object(t, sock)
   function object.getfd() return sock:getfd() end
   for _, name in ipairs { "receive", "receivefrom", "send" } do object[name] = quick(name, whole, rest) end
   object.sendto = quick("sendto", whole, function(_, _, _, _, ...) return t.note(...) end)
+  object.read = quick("read", whole, function(_, _, _, ...) return t.note(...) end)
+  object.write = quick("write", whole, function(_, _, _, _, ...) return t.note(...) end)
   return object
 end
 
@@ -40,6 +42,17 @@ local function exchange(t, ls, port_of)
   if not address then return end -- it was read as a file
   t.check(t.io(far, "w", "sendto", "two", address, port) == 3, "not all was sent")
   t.check(t.io(near, "r", "receive", 2) == "tw", "another datagram")
+end
+
+-- The same of lines by streams.
+local function exchange_lines(t, ls, client, server)
+  local near, far = quick_object(t, client), quick_object(t, server)
+  far.buffer = t.must(ls, "buffer")
+  getmetatable(far.buffer).__limit(far.buffer, 1000)
+  for i = 1, 2 do
+    t.check(t.io(near, "w", "write", "line\r\n") == 6 and near.sent == 6 * i, "not all was sent")
+    t.check(t.io(far, "r", "read", "*l", i == 2 and "a " or nil) == (i == 2 and "a line" or "line"), "another line")
+  end
 end
 
 return function(add, tcp, port_of)
@@ -65,8 +78,11 @@ return function(add, tcp, port_of)
     local object = { object = client, buffer = ls.buffer() }
     local _, writable = t.must(waiting, "select", { object }, { object }, 5)
     t.check(type(writable) ~= "table" or writable[object] == 1, "another one is ready")
+    if getmetatable(client).__quick then
+      exchange(t, ls, port_of)
+      exchange_lines(t, ls, client, server)
+    end
     client:close()
     t.check(t.io(far, "r", "receive", server, "*a") == nil, "no end")
-    if getmetatable(client).__quick then exchange(t, ls, port_of) end
   end)
 end

@@ -3,8 +3,8 @@ local arguments = require "lsocket.luasocket.arguments"
 local check = require "lsocket.loop.check"
 local classes = require "lsocket.luasocket.classes"
 local errors = require "lsocket.luasocket.errors"
+local quick = require "lsocket.luasocket.quick"
 local waiting = require "lsocket.luasocket.waiting"
-local yielding = require "lsocket.luasocket.yielding"
 
 local datagrams = {}
 
@@ -15,7 +15,6 @@ local left = waiting.CALLS -- calls that need not wait until the others have the
 
 local metatable = getmetatable(classes.closed)
 local send, methods = metatable.__send, metatable.__index -- __send: see "LuaSocket's interface" in doc/design.md
-local quick = metatable.__quick                           -- the same
 local recv, recvfrom, send_to = methods.recv, methods.recvfrom, methods.sendto
 
 -- The system refuses a datagram in place of the peer.
@@ -28,7 +27,7 @@ end
 local function rest()
   local text
   left, text = share()
-  if quick then left = 0 end -- which counts the calls
+  if quick.counts then left = 0 end
   return text
 end
 
@@ -43,12 +42,6 @@ local function go_on(self, events, method, a, b, c, result, message, name)
   if result then return result, message, name end
   if name == "EBADF" and events == "r" then return "" end -- as LuaSocket does
   return nil, refused(message, name)
-end
-
--- The method in Lua, or in C where it need not wait: see src/quick.c. continue: what is left to do where the socket's
--- method has given no result: (self, arguments, what it has given)
-function datagrams.method(name, method, continue)
-  return quick and yielding.open(quick(name, method, continue)) or method
 end
 
 local function receive_on(self, size, data, message, name)
@@ -70,7 +63,7 @@ local function receive(self, size)
   if data then return data end
   return receive_on(self, size, data, message, name)
 end
-datagrams.receive = datagrams.method("receive", receive, receive_on)
+datagrams.receive = quick.method("receive", receive, receive_on)
 
 local function receivefrom_on(self, size, data, address, port)
   return go_on(self, "r", recvfrom, size or SIZE, nil, nil, data, address, port)
@@ -89,7 +82,7 @@ local function receivefrom(self, size)
   if data then return data, address, port end
   return receivefrom_on(self, size, data, address, port)
 end
-datagrams.receivefrom = datagrams.method("receivefrom", receivefrom, receivefrom_on)
+datagrams.receivefrom = quick.method("receivefrom", receivefrom, receivefrom_on)
 
 local function send_on(self, data, sent, message, name)
   data = arguments.text(data, 1, "send")
@@ -108,9 +101,9 @@ local function send_one(self, data)
   if sent then return sent end
   return send_on(self, data, sent, message, name)
 end
-datagrams.send = datagrams.method("send", send_one, send_on)
+datagrams.send = quick.method("send", send_one, send_on)
 
--- What is left of sendto: see datagrams.method.
+-- What is left of sendto: see quick.method.
 function datagrams.sendto_on(self, data, address, port, sent, message, name)
   return go_on(self, "w", send_to, data, address, port, sent, message, name)
 end

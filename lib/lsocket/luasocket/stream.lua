@@ -4,6 +4,7 @@ local check = require "lsocket.loop.check"
 local classes = require "lsocket.luasocket.classes"
 local errors = require "lsocket.luasocket.errors"
 local lsocket = require "lsocket"
+local quick = require "lsocket.luasocket.quick"
 local waiting = require "lsocket.luasocket.waiting"
 
 local clock, new_buffer, wait, share = lsocket.now, lsocket.buffer, waiting.wait, waiting.share
@@ -59,7 +60,7 @@ local function receive_more(self, pattern, prefix, more, message, name)
 end
 
 -- stream:receive([pattern [, prefix]]) -> string, nil, nil | nil, text, what came
-function streams.receive(self, pattern, prefix)
+local function receive(self, pattern, prefix)
   local buffer = self.buffer
   if not buffer then
     buffer = new_buffer()
@@ -70,6 +71,7 @@ function streams.receive(self, pattern, prefix)
   if data and data ~= true then return data, nil, nil end
   return receive_more(self, pattern, prefix, data, message, name)
 end
+streams.receive = quick.method("read", receive, receive_more)
 
 -- ---- sending ----
 
@@ -110,13 +112,19 @@ local function place_before(data, first)
   return first > 1 and math.floor(first) - 1 or 0
 end
 
+local function send_on(self, data, first, last, taken, place, name)
+  if name == "EINVAL" then check_send(data, first, last) end
+  return send_more(self, data, place_before(data, first), last, taken, place, name)
+end
+
 -- stream:send(data [, first [, last]]) -> place of the last byte, nil, nil | nil, text, place of the last one taken
-function streams.send(self, data, first, last)
+local function send(self, data, first, last)
   local calls = left - 1
   left = calls
   if calls < 0 then
     local text
     left, text = share()
+    if quick.counts then left = 0 end
     if text then return nil, told(self, text, "w"), place_before(data, first) end
   end
   local taken, place, name = send_by(self.object, data, first, last)
@@ -124,9 +132,9 @@ function streams.send(self, data, first, last)
     self.sent = self.sent + taken
     return taken, nil, nil
   end
-  if name == "EINVAL" then check_send(data, first, last) end
-  return send_more(self, data, place_before(data, first), last, taken, place, name)
+  return send_on(self, data, first, last, taken, place, name)
 end
+streams.send = quick.method("write", send, send_on)
 
 -- ---- connections ----
 

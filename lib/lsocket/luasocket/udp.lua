@@ -5,6 +5,7 @@ local datagrams = require "lsocket.luasocket.datagram"
 local inet = require "lsocket.luasocket.inet"
 local names = require "lsocket.luasocket.names"
 local options = require "lsocket.luasocket.options"
+local quick = require "lsocket.luasocket.quick"
 local waiting = require "lsocket.luasocket.waiting"
 
 local text_of, send_to = arguments.text, datagrams.sendto
@@ -60,7 +61,7 @@ local function sendto(self, data, address, port)
   end
   return send_to(self, data, address, number)
 end
-sendto = datagrams.method("sendto", sendto, datagrams.sendto_on)
+sendto = quick.method("sendto", sendto, datagrams.sendto_on)
 
 made = classes.define("udp", { "connected", "unconnected" }, methods, {
   unconnected = {

@@ -1,0 +1,17 @@
+-- The methods that are in C where they need not wait: see "LuaSocket's interface" in doc/design.md.
+local classes = require "lsocket.luasocket.classes"
+local yielding = require "lsocket.luasocket.yielding"
+
+local quick = {}
+
+local make = getmetatable(classes.closed).__quick -- not on Lua 5.1 and LuaJIT
+
+quick.counts = make ~= nil -- do they count the calls that need not wait?
+
+-- A method that is in Lua, as quick as it can be. continue: what is left to do where nothing has come of it at once:
+-- (object, arguments, what the function in C has given for them)
+function quick.method(name, method, continue)
+  return make and yielding.open(make(name, method, continue)) or method
+end
+
+return quick
