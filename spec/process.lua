@@ -69,9 +69,10 @@ function process.opened()
   return count
 end
 
--- The same after whatever is garbage has been closed.
+-- The same after whatever is garbage has been closed, which one collection does: the memory is another's affair.
 function process.count()
-  process.collect()
+  if jit then jit.flush() end
+  collectgarbage()
   return process.opened()
 end
 
