@@ -53,12 +53,12 @@ local function need_tools(family)
   if family.of == 6 then need.ipv6(pending) end
 end
 
--- A line of three million bytes of all kinds, in numbered pieces, so that none can stand for another.
+-- A line of a million bytes of all kinds, in numbered pieces, so that none can stand for another.
 local function make_line()
   local bytes, pieces = {}, {}
   for i = 1, 994 do bytes[i] = string.char(math.random(14, 255)) end
   local piece = table.concat(bytes)
-  for i = 1, 3000 do pieces[i] = ("%06d"):format(i) .. piece end
+  for i = 1, 1000 do pieces[i] = ("%06d"):format(i) .. piece end
   return table.concat(pieces) .. "\n"
 end
 local line = make_line()

@@ -7,6 +7,7 @@
    After each run the state is closed, and nothing may be left: no descriptor, no byte. What the run was told is judged
    by scene.lua. Ends with "N passed, N failed": a scenario is one. */
 #define _GNU_SOURCE
+#include "chunks.h"
 #include "collect.h"
 #include "inject.h"
 
@@ -109,10 +110,14 @@ static void complain(const char *problem) {
 static int is_open(int fd) { return syscall(SYS_fcntl, fd, F_GETFD, 0L) >= 0; }
 
 static void look(Left *left) {
+    struct pollfd entries[DESCRIPTORS];
+    struct timespec none = { 0, 0 };
     int fd;
     left->c_bytes = alloc_c_bytes();
     left->lua_bytes = alloc_lua_bytes();
-    for (fd = 0; fd < DESCRIPTORS; fd++) left->open[fd] = (char)is_open(fd);
+    for (fd = 0; fd < DESCRIPTORS; fd++) entries[fd] = (struct pollfd){ fd, 0, 0 };
+    syscall(SYS_ppoll, entries, (long)DESCRIPTORS, &none, NULL, (size_t)8);
+    for (fd = 0; fd < DESCRIPTORS; fd++) left->open[fd] = !(entries[fd].revents & POLLNVAL);
 }
 
 /* What is left that was not there before; NULL: nothing. */
@@ -268,6 +273,7 @@ static lua_State *new_state(void) {
 #endif
     lua_atpanic(L, panic);
     luaL_openlibs(L);
+    chunks_open(L);
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "preload");
     lua_pushcfunction(L, luaopen_lsocket);
@@ -281,7 +287,7 @@ static lua_State *new_state(void) {
     lua_settop(L, 0);
     push_torture(L);
     lua_setglobal(L, "torture");
-    check(L, luaL_loadfile(L, "spec/torture/scene.lua"));
+    check(L, chunks_load(L, "spec/torture/scene.lua"));
     check(L, lua_pcall(L, 0, 1, 0));
     if (resting) lua_gc(L, LUA_GCSTOP, 0);
     return L;
