@@ -332,6 +332,27 @@ describe("select", function()
   end)
 end)
 
+describe("a wrong argument", function()
+  it("is told with the place of the call, first or not", function()
+    local near, far = pair()
+    local udp = udp_pair()
+    local calls = {
+      function(wrong) near:send(wrong) end, function(wrong) near:receive(wrong) end,
+      function(wrong) far:receive("*l", wrong) end, function(wrong) udp:send(wrong) end,
+      function(wrong) udp:receive(wrong) end,
+      function(wrong) keep(socket.udp()):sendto(wrong, "127.0.0.1", 9) end,
+      function(wrong) keep(socket.udp()):receivefrom(wrong) end,
+    }
+    for i, call in ipairs(calls) do
+      for _ = 1, 20 do
+        local ok, text = pcall(call, {})
+        assert.is_false(ok)
+        assert.truthy(text:find "luasocket_spec.lua:%d+: bad argument #[12] to '%a+' ", i .. ": " .. text)
+      end
+    end
+  end)
+end)
+
 describe("a connection", function()
   it("takes less than 1,100 bytes", function()
     helper.need.speed(pending)

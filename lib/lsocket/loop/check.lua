@@ -7,17 +7,25 @@ local check = {}
 -- The folder that this library is in, as the interpreter names it.
 local home = debug.getinfo(1, "S").source:match("^(.*)loop[/\\]check%.lua$")
 
+local adopted = setmetatable({}, { __mode = "k" })
+
+-- A function in C that is called in place of one of this library's: the function
+function check.adopt(fn)
+  adopted[fn] = true
+  return fn
+end
+
 local function is_ours(info)
-  return info.what == "tail" or home and info.source:sub(1, #home) == home
+  return info.what == "tail" or adopted[info.func] or home and info.source:sub(1, #home) == home
 end
 
 -- Raises a text with the place outside of this library that has called it.
 function check.raise(text)
   local level = 2
-  local info = debug.getinfo(level, "S")
+  local info = debug.getinfo(level, "Sf")
   while info and is_ours(info) do
     level = level + 1
-    info = debug.getinfo(level, "S")
+    info = debug.getinfo(level, "Sf")
   end
   error(text, level)
 end

@@ -1,4 +1,5 @@
 -- The methods that are in C where they need not wait: see "LuaSocket's interface" in doc/design.md.
+local check = require "lsocket.loop.check"
 local classes = require "lsocket.luasocket.classes"
 local yielding = require "lsocket.luasocket.yielding"
 
@@ -11,7 +12,7 @@ quick.counts = make ~= nil -- do they count the calls that need not wait?
 -- A method that is in Lua, as quick as it can be. continue: what is left to do where nothing has come of it at once:
 -- (object, arguments, what the function in C has given for them)
 function quick.method(name, method, continue)
-  return make and yielding.open(make(name, method, continue)) or method
+  return make and check.adopt(yielding.open(make(name, method, continue))) or method
 end
 
 return quick
