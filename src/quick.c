@@ -103,7 +103,7 @@ LS_HOT int try_read(lua_State *L) {
     if (!LS_LIKELY(s != NULL)) return 0;
     push_field(L, BUFFER);
     lua_insert(L, 4);
-    count = ls_buffer_receive(L, 4, s, 2);
+    count = ls_wish_receiveby(L, 4, s, 2);
     if (LS_LIKELY(count > 0 && lua_type(L, -count) == LUA_TSTRING)) return count;
     lua_remove(L, 4);
     return -count;
