@@ -15,17 +15,17 @@ static int give(lua_State *L, int status, lua_KContext context) {
 static int give(lua_State *L) { return lua_gettop(L); }
 #endif
 
-enum { SIZE = 8192 }; /* bytes that are received, unless others are wanted */
+enum { DATAGRAM = 8192 }; /* bytes that are received, unless others are wanted */
 enum { CALLS = 8 };   /* of a coroutine that go by without Lua, at most */
 
-/* What a method has with it. */
+/* What a method has with it, after LS_STATE. */
 enum {
-    LEFT = lua_upvalueindex(1),   /* int: calls until the next one that is Lua's */
-    OBJECT = lua_upvalueindex(2), /* "object", "buffer", "sent": fields of an object */
-    BUFFER = lua_upvalueindex(3),
-    SENT = lua_upvalueindex(4),
-    WHOLE = lua_upvalueindex(5), /* (object, ...): the method in Lua */
-    REST = lua_upvalueindex(6)   /* (object, ..., results): the same, after a try that has brought nothing */
+    LEFT = lua_upvalueindex(2),   /* int: calls until the next one that is Lua's */
+    OBJECT = lua_upvalueindex(3), /* "object", "buffer", "sent": fields of an object */
+    BUFFER = lua_upvalueindex(4),
+    SENT = lua_upvalueindex(5),
+    WHOLE = lua_upvalueindex(6), /* (object, ...): the method in Lua */
+    REST = lua_upvalueindex(7)   /* (object, ..., results): the same, after a try that has brought nothing */
 };
 
 /* Pushes a field of the object; the name is an upvalue. */
@@ -52,7 +52,7 @@ LS_HOT int told(lua_State *L, int count) { return LS_LIKELY(lua_toboolean(L, -co
 LS_HOT size_t wanted(lua_State *L) {
     int type = lua_type(L, 2);
     lua_Integer size;
-    if (LS_LIKELY(type <= LUA_TNIL)) return SIZE;
+    if (LS_LIKELY(type <= LUA_TNIL)) return DATAGRAM;
     size = type == LUA_TNUMBER ? ls_tointeger(L, 2) : 0;
     return size > 0 && size <= LS_SOCKET_RECEIVE ? (size_t)size : 0;
 }
@@ -178,20 +178,21 @@ static int quick_sendto(lua_State *L) { return run(L, try_sendto, 4, 1); }
 static int quick_read(lua_State *L) { return run(L, try_read, 3, 3); }
 static int quick_write(lua_State *L) { return run(L, try_write, 4, 3); }
 
-/* __quick(name, whole, rest) -> a method: "receive", "receivefrom", "send" or "sendto" of datagrams, "read" or "write" of
-   a stream: its receive or send */
+/* __quick(name, whole, rest) -> a method: "receive", "receivefrom", "send" or "sendto" of datagrams, "read" or "write"
+   of a stream: its receive or send */
 int ls_quick_method(lua_State *L) {
     static const char *const names[] = { "receive", "receivefrom", "send", "sendto", "read", "write", NULL };
     static const lua_CFunction methods[] = { quick_receive, quick_receivefrom, quick_send,
                                              quick_sendto,  quick_read,        quick_write };
     lua_CFunction method = methods[luaL_checkoption(L, 1, NULL, names)];
+    lua_pushvalue(L, LS_STATE);
     *(int *)ls_newuserdata(L, sizeof(int)) = CALLS;
     lua_pushliteral(L, "object");
     lua_pushliteral(L, "buffer");
     lua_pushliteral(L, "sent");
     lua_pushvalue(L, 2);
     lua_pushvalue(L, 3);
-    lua_pushcclosure(L, method, 6);
+    lua_pushcclosure(L, method, 7);
     return 1;
 }
 

@@ -118,8 +118,8 @@ int ls_send_span(lua_State *L);             /* what lsocket.luasocket sends with
 int ls_quick_method(lua_State *L);          /* its methods in C, from Lua 5.2 on */
 int ls_wait_yieldif(lua_State *L);          /* what tasks wait with */
 
-/* What the methods recv, recvfrom, send (of all that is there) and sendto do to a socket without a layer: they push what
-   these return, and answer how many values. */
+/* What the methods recv, recvfrom, send (of all that is there) and sendto do to a socket without a layer: they push
+   what these return, and answer how many values. */
 int ls_receive(lua_State *L, ls_Socket *s, size_t size);
 int ls_receive_from(lua_State *L, ls_Socket *s, size_t size);
 int ls_send_all(lua_State *L, ls_Socket *s, const char *data, size_t len);

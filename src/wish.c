@@ -143,8 +143,8 @@ static int receive_wish(lua_State *L, ls_Buffer *b, const ls_Socket *s, const Wi
     return ls_succeed(L);
 }
 
-/* The same, what is wanted being said at this place of the stack, unless others are to have their turn. What comes alone
-   does not go through the buffer. */
+/* The same, what is wanted being said at this place of the stack, unless others are to have their turn. What comes
+   alone does not go through the buffer. */
 LS_HOT int receive_wanted(lua_State *L, ls_Buffer *b, const ls_Socket *s, int pattern) {
     Wish wish;
     size_t n;

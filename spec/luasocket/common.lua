@@ -112,9 +112,18 @@ function common.pair(socket)
   return client, server
 end
 
+-- The same after a line each way: what an object's first call makes is there.
+function common.used_pair(socket)
+  local client, server = common.pair(socket)
+  for _, ends in ipairs { { client, server }, { server, client } } do
+    assert(ends[1]:send "before\n" and ends[2]:receive() == "before")
+  end
+  return client, server
+end
+
 -- A client whose peer has sent this and closed.
 function common.ended(socket, text)
-  local client, server = common.pair(socket)
+  local client, server = common.used_pair(socket)
   if text ~= "" then assert(server:send(text)) end
   server:close()
   return client

@@ -6,7 +6,7 @@ local keep, refused, pair, ended = common.keep, common.refused, common.pair, com
 -- A row in which the peer has sent this before.
 local function sent(text, fn)
   return function(socket)
-    local client, server = pair(socket)
+    local client, server = common.used_pair(socket)
     server:send(text)
     return fn(client, server, socket)
   end

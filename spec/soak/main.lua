@@ -61,13 +61,11 @@ local least = math.huge -- the descriptors after any round
 
 -- After a round, when nothing is used any more, without garbage.
 local function measure()
-  if jit then jit.flush() end -- compiled code comes and goes
-  local left = { descriptors = crew.settle(least) }
+  local left = { descriptors = crew.settle(least), memory = process.memory() }
   least = math.min(least, left.descriptors)
   local lua, all = collectgarbage "count", (heap() or 0) / 1024
   left.lua = math.floor(lua + 0.5)
   left.c = math.floor(math.max(0, jit and all or all - lua) + 0.5) -- LuaJIT does not take its own from malloc
-  left.memory = process.memory()
   return left
 end
 

@@ -12,7 +12,7 @@ typedef struct Chunk {
     size_t size;
 } Chunk;
 
-static Chunk *chunks;
+static Chunk chunks[100];
 static size_t count;
 
 static const Chunk *find(const char *path) {
@@ -41,7 +41,6 @@ static void keep(lua_State *L, const char *path) {
 #else
     lua_dump(L, append, &chunk);
 #endif
-    chunks = realloc(chunks, (count + 1) * sizeof *chunks);
     chunks[count++] = chunk;
     alloc_ignore(0);
 }
@@ -51,7 +50,7 @@ int chunks_load(lua_State *L, const char *path) {
     int status;
     if (chunk) return luaL_loadbuffer(L, chunk->code, chunk->size, path);
     status = luaL_loadfile(L, path);
-    if (status == 0) keep(L, path);
+    if (status == 0 && count < sizeof chunks / sizeof *chunks) keep(L, path);
     return status;
 }
 

@@ -28,7 +28,10 @@ local function quick_object(t, sock)
   for _, name in ipairs { "receive", "receivefrom", "send" } do object[name] = quick(name, whole, rest) end
   object.sendto = quick("sendto", whole, function(_, _, _, _, ...) return t.note(...) end)
   object.read = quick("read", whole, function(_, _, _, ...) return t.note(...) end)
-  object.write = quick("write", whole, function(_, _, _, _, ...) return t.note(...) end)
+  object.write = quick("write", whole, function(_, _, _, _, taken, place, name)
+    if taken == false and place > 0 then return place end
+    return t.note(taken, place, name)
+  end)
   return object
 end
 
@@ -45,12 +48,15 @@ local function exchange(t, ls, port_of)
 end
 
 -- The same of lines by streams.
-local function exchange_lines(t, ls, client, server)
+local function exchange_lines(t, ls)
+  local client, server = t.must(ls, "pair")
   local near, far = quick_object(t, client), quick_object(t, server)
   far.buffer = t.must(ls, "buffer")
   getmetatable(far.buffer).__limit(far.buffer, 1000)
   for i = 1, 2 do
-    t.check(t.io(near, "w", "write", "line\r\n") == 6 and near.sent == 6 * i, "not all was sent")
+    local sent = t.io(near, "w", "write", "li\rne\r\n")
+    t.check(sent == 7 and near.sent == 7 * i or torture.mode == "random", "not all was sent")
+    if sent < 7 then return end -- the others go on in Lua
     t.check(t.io(far, "r", "read", "*l", i == 2 and "a " or nil) == (i == 2 and "a line" or "line"), "another line")
   end
 end
@@ -80,7 +86,7 @@ return function(add, tcp, port_of)
     t.check(type(writable) ~= "table" or writable[object] == 1, "another one is ready")
     if getmetatable(client).__quick then
       exchange(t, ls, port_of)
-      exchange_lines(t, ls, client, server)
+      exchange_lines(t, ls)
     end
     client:close()
     t.check(t.io(far, "r", "receive", server, "*a") == nil, "no end")
