@@ -35,11 +35,16 @@ function process.descriptors(pid)
   return list
 end
 
--- Closes and frees whatever is garbage. What LuaJIT has compiled keeps the functions that were called there, such as
--- the iterator of a file, until all of it is thrown away: at any time, if it is not done here.
-function process.collect()
+-- Closes whatever is garbage. What LuaJIT has compiled keeps the functions that were called there, such as the iterator
+-- of a file, until all of it is thrown away: at any time, if it is not done here.
+function process.sweep()
   if jit then jit.flush() end
   collectgarbage()
+end
+
+-- The same, and frees what that leaves.
+function process.collect()
+  process.sweep()
   collectgarbage()
 end
 
@@ -69,10 +74,9 @@ function process.opened()
   return count
 end
 
--- The same after whatever is garbage has been closed, which one collection does: the memory is another's affair.
+-- The same after whatever is garbage has been closed.
 function process.count()
-  if jit then jit.flush() end
-  collectgarbage()
+  process.sweep()
   return process.opened()
 end
 

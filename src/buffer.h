@@ -47,4 +47,7 @@ int ls_wish_rest(lua_State *L);
 int ls_wish_limit(lua_State *L);
 int ls_wish_gone(lua_State *L);
 
+/* What __receive of the buffer at this place does; pattern: the place of what is wanted. 0: there is no buffer. */
+int ls_wish_receiveby(lua_State *L, int index, const ls_Socket *s, int pattern);
+
 #endif

@@ -1,7 +1,7 @@
 /* The methods of lsocket.luasocket's objects that send or receive. Such a call is one system call, and what Lua does
    around it shows: so Lua is called only where it must wait, where something is odd, and now and then, to see whether
    others are to run. Lua 5.1 and LuaJIT cannot wait below a function in C: there all of it is Lua's. */
-#include "socket.h"
+#include "buffer.h"
 #include "value.h"
 
 #if LUA_VERSION_NUM >= 502
@@ -16,7 +16,7 @@ static int give(lua_State *L) { return lua_gettop(L); }
 #endif
 
 enum { DATAGRAM = 8192 }; /* bytes that are received, unless others are wanted */
-enum { CALLS = 8 };   /* of a coroutine that go by without Lua, at most */
+enum { CALLS = 8 };       /* of a coroutine that go by without Lua, at most */
 
 /* What a method has with it, after LS_STATE. */
 enum {

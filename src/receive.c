@@ -94,13 +94,18 @@ static int receive_from_slowly(lua_State *L) {
 
 /* ---- the methods ---- */
 
+LS_HOT int receive_plain(lua_State *L, ls_Socket *s, size_t size) {
+    int results, err = receive(L, s, 0, size, &results, NULL);
+    return LS_LIKELY(!err) ? results : ls_fail_io(L, err);
+}
+
+int ls_receive(lua_State *L, ls_Socket *s, size_t size) { return receive_plain(L, s, size); }
+
 /* sock:recv([size]) -> data [, length] | false | nil | nil, message, name;  length: of a datagram that was cut */
 static int sock_recv(lua_State *L) {
     ls_Socket *s = ls_socket_find(L, 1);
-    int results, err;
     if (!LS_LIKELY(s != NULL)) return receive_slowly(L, 0);
-    err = receive(L, s, 0, ls_value_size(L, 2, LS_SOCKET_RECEIVE), &results, NULL);
-    return LS_LIKELY(!err) ? results : ls_fail_io(L, err);
+    return receive_plain(L, s, ls_value_size(L, 2, LS_SOCKET_RECEIVE));
 }
 
 /* sock:peek([size]) -> as recv; the data stays there */
@@ -110,11 +115,6 @@ static int sock_peek(lua_State *L) {
     if (!LS_LIKELY(s != NULL)) return receive_slowly(L, 1);
     err = receive(L, s, LS_FD_PEEK, ls_value_size(L, 2, LS_SOCKET_RECEIVE), &results, NULL);
     return err ? ls_fail_io(L, err) : results;
-}
-
-int ls_receive(lua_State *L, ls_Socket *s, size_t size) {
-    int results, err = receive(L, s, 0, size, &results, NULL);
-    return LS_LIKELY(!err) ? results : ls_fail_io(L, err);
 }
 
 int ls_receive_from(lua_State *L, ls_Socket *s, size_t size) {

@@ -125,9 +125,6 @@ int ls_receive_from(lua_State *L, ls_Socket *s, size_t size);
 int ls_send_all(lua_State *L, ls_Socket *s, const char *data, size_t len);
 int ls_send_to(lua_State *L, ls_Socket *s, const char *data, size_t len, const ls_Addr *peer);
 
-/* What __receive of the buffer at this place does; pattern: the place of what is wanted. 0: there is no buffer. */
-int ls_wish_receiveby(lua_State *L, int index, const ls_Socket *s, int pattern);
-
 void ls_socket_open(lua_State *L);
 
 /* Adds methods to sockets. Only while the library opens, after ls_socket_open. */

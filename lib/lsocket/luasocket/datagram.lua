@@ -10,7 +10,7 @@ local datagrams = {}
 
 local SIZE = 8192 -- bytes that are received, unless others are wanted
 
-local wait, share = waiting.wait, waiting.share
+local wait = waiting.wait
 local left = waiting.CALLS -- calls that need not wait until the others have their turn
 
 local metatable = getmetatable(classes.closed)
@@ -26,8 +26,7 @@ end
 -- A pause that is due: nil | text: what has ended it
 local function rest()
   local text
-  left, text = share()
-  if quick.counts then left = 0 end
+  left, text = quick.share()
   return text
 end
 

@@ -123,8 +123,7 @@ local function send(self, data, first, last)
   left = calls
   if calls < 0 then
     local text
-    left, text = share()
-    if quick.counts then left = 0 end
+    left, text = quick.share()
     if text then return nil, told(self, text, "w"), place_before(data, first) end
   end
   local taken, place, name = send_by(self.object, data, first, last)
